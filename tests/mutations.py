@@ -121,16 +121,23 @@ MUTATIONS = (
     Mutation(
         "average over the wrong cells",
         "claims.py",
-        "for cell in ledger.averages[average]]",
-        "for cell in ledger.averages[average][:-1]]",
+        "for cell in averages[average]]",
+        "for cell in averages[average][:-1]]",
         "test_claims.py",
     ),
     Mutation(
         "claims' sign turned round",
+        "decisions.py",
+        "    if min(sides) == 1:",
+        "    if min(sides) == -1:",
+        "test_decisions.py",
+    ),
+    Mutation(
+        "equivalence without its upper bound",
         "claims.py",
-        "    if sides == {1}:",
-        "    if sides == {-1}:",
-        "test_claims.py",
+        "Region(low=-margin, high=margin, level=0.90)",
+        "Region(low=-margin, level=0.90)",
+        "test_claims.py test_decisions.py",
     ),
     Mutation(
         "unpaired bootstrap",

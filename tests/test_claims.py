@@ -1,31 +1,26 @@
-"""The ledger against the paper and the design, and every word the rule can give."""
+"""The ledger against the paper and the design."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from reasoning_guards import claims, paper
-from reasoning_guards.claims import Finding, UnknownAverageError, assess, cells, load, verdict
-from reasoning_guards.intervals import Interval
-from reasoning_guards.scoring import f1_bounds
+from reasoning_guards.claims import Claim, UnknownAverageError, cells, load
+from reasoning_guards.synthetic.sets import SETS
 
 AVERAGE, ESPECIALLY = load()["rq1_average"], load()["rq1_especially"]
-ABOVE, BELOW, AROUND = (
-    Interval(sum(ends) / 2, *ends, se=0.01, level=0.95)
-    for ends in [(0.01, 0.05), (-0.05, -0.01), (-0.01, 0.03)]
-)
-GAINS, LOSSES, MIXED = [0.02, 0.03], [-0.02, -0.03], [0.02, -0.01]
-WORDS = {
-    "hub": ("reproduced", "contradicted", "inconclusive"),
-    "embedded": ("pattern seen", "opposite seen", "unclear"),
-}
+CHAPTERS = [
+    "rq1_efficacy", "rq2_data_efficiency", "rq3_budgets", "rq4_dual_mode", "rq5_diversity",
+    "rq6_difficult_samples", "rq7_prompt_distribution", "rq8_custom_policies", "inference_time",
+    "second_backbone",
+]  # fmt: skip
 
 
 def test_ids_are_unique_and_each_chapter_has_one_primary_claim():
     ledger = claims._ledger()
     assert len(load()) == len(ledger.claims)
     primary = [claim.chapter for claim in ledger.claims if claim.primary]
-    assert sorted(primary) == sorted({claim.chapter for claim in ledger.claims})
+    assert primary == CHAPTERS
 
 
 def test_the_safety_average_is_the_nine_cells_the_paper_averages():
@@ -84,11 +79,167 @@ def test_the_papers_numbers_bear_out_its_claims():
     assert ESPECIALLY.paper.difference() == pytest.approx(hard - rest)
 
 
-def test_the_papers_columns_are_those_of_the_claims_own_averages():
-    ledger = claims._ledger()
-    named = [column.column for column in ESPECIALLY.paper.average]
-    assert tuple(named) == ledger.averages[ESPECIALLY.average]
-    assert tuple(c.column for c in ESPECIALLY.paper.beyond) == ledger.averages[ESPECIALLY.beyond]
+SUMMARIES = {
+    "safety": "safety_avg",
+    "custom": "custom_avg",
+    "dynaguard": "dynaguard_avg",
+    "cosa": "cosa_avg",
+}
+PRINTED = [
+    pytest.param(claim, test, id=claim.id)
+    for claim in load().values()
+    for test in claim.tests
+    if test.paper is not None
+]
+
+
+@pytest.mark.parametrize(("claim", "test"), PRINTED)
+def test_the_papers_columns_are_those_of_the_claims_own_averages(claim, test):
+    averages = claims._ledger().averages
+    if claim.measure is not None:
+        assert test.paper.average[0].column.endswith("_subset_std")
+        return
+    for average, columns in ((test.average, test.paper.average), (test.beyond, test.paper.beyond)):
+        named = tuple(column.column for column in columns)
+        expected = (SUMMARIES[average],) if average in SUMMARIES else averages.get(average, ())
+        assert named == expected
+
+
+ROW_OF = {
+    "nr": "(NR)", "r_full": "-R", "r_5k": "-R", "r_2500": "2500", "r_1k": "1000", "r_500": "500",
+    "r_1": "-R (1 sentence)", "r_500x50": "(0.5k)", "dual_nr": "Dual (NR)", "dual_r": "Dual (R)",
+    "continual_sft": "(Continual SFT)", "aegis_r_full": "Aegis-R (Full)", "aegis": "AEGIS 2.0",
+    "aegis_r_5k": "Aegis-R", "aegis_r_1": "Aegis-R (1 sentence)", "wildguard": "WILDGUARD",
+    "tf_r": "WILDGUARDMIX+TF-R", "tf_r_1": "+TF-R (1 sentence)", "aegis_tf_r": "Aegis+TF-R",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("claim", "test"), PRINTED)
+def test_the_papers_rows_are_those_of_the_claims_own_variants(claim, test):
+    for variant, row in (
+        (test.contrast.treatment, test.paper.treatment),
+        (test.contrast.control, test.paper.control),
+    ):
+        sizes = {"5000": "-R", " (Full)": "", " (5k)": ""}
+        if row.startswith("Gemma") or variant in ("r_full", "r_5k", "aegis_r_5k"):
+            for size, plain in sizes.items():
+                row = row.replace(size, plain)
+        assert row.endswith(ROW_OF[variant].replace(" (Full)", "" if "Gemma" in row else " (Full)"))
+        assert row.startswith("Gemma") == (claim.chapter == "second_backbone")
+
+
+def test_what_the_paper_says_of_time_is_what_its_transcript_says():
+    latency = paper.latency().set_index("row")
+    for name, row in (("time_full", "unrestricted"), ("time_one_sentence", "1 sentence")):
+        overhead = latency.loc[f"Reasoning ({row})", "overhead_percent"]
+        assert load()[name].stated.low * 100 == pytest.approx(overhead)
+    seconds = latency.loc["Non-reasoning", "seconds_per_sample"]
+    assert load()["time_seconds"].stated.low == seconds
+
+
+def test_bands_hold_what_the_paper_states():
+    banded = [claim for claim in load().values() if claim.kind == "magnitude"]
+    assert len(banded) > 10
+    for claim in banded:
+        low, high = claim.band
+        assert low <= claim.stated.low <= claim.stated.high <= high, claim.id
+    for part in load()["rq6_grpo_elsewhere"].parts:
+        assert part.band == (-0.025, -0.005)
+
+
+def test_what_is_called_comparable_is_given_the_designs_margin():
+    for claim in load().values():
+        for test in claim.tests:
+            if test.kind == "equivalence" and test.average is not None:
+                assert test.margin == (0.02 if test.average == "custom" else 0.01)
+    assert load()["rq5_within"].margin == 0.03
+
+
+def test_the_claims_that_the_papers_own_tables_go_against_are_these():
+    against = [
+        claim.id
+        for claim in load().values()
+        for test in claim.tests
+        if test.paper is not None and test.region().room(test.paper.difference()) < 0
+    ]
+    assert against == ["rq7_released", "gemma_particularly", "gemma_one_sentence_custom"]
+
+
+def test_growth_is_every_step_between_neighbouring_sizes():
+    growth = load()["rq2_growth"]
+    steps = [(each.control, each.treatment) for each in growth.contrasts]
+    assert steps == [("r_500", "r_1k"), ("r_1k", "r_2500"), ("r_2500", "r_5k")]
+    assert [test.kind for test in load()["rq2_plateau"].tests] == ["direction", "equivalence"]
+
+
+def test_grpo_is_claimed_to_lose_on_each_cell_but_one():
+    claim = load()["rq6_grpo_elsewhere"]
+    assert tuple(part.average for part in claim.parts) == claims._ledger().averages["all_but_jbb"]
+    assert len(claim.parts) == 8
+    assert cells("jbb", "embedded") == ["synthetic/burr:response"]
+    assert set(cells("safety", "hub")) == set(claim.weights("hub")) | set(cells("jbb", "hub"))
+
+
+@pytest.mark.parametrize("world", ["hub", "embedded"])
+def test_the_custom_average_is_of_nine_prompt_cells_in_two_suites(world):
+    dynaguard, cosa = cells("dynaguard", world), cells("cosa", world)
+    assert (len(dynaguard), len(cosa)) == (4, 5)
+    assert cells("custom", world) == dynaguard + cosa
+    assert len({*cells("custom", world)}) == 9
+    assert all(cell.endswith(":prompt") for cell in dynaguard + cosa)
+    first, second = {
+        "hub": ("dynamofl/DynaGuardrail/", "microsoft/CoSApien/"),
+        "embedded": ("synthetic/charter/", "synthetic/masks/"),
+    }[world]
+    assert all(cell.startswith(first) for cell in dynaguard)
+    assert all(cell.startswith(second) for cell in cosa)
+
+
+def test_every_embedded_cell_is_of_a_set_there_is():
+    for cell in cells("safety", "embedded") + cells("custom", "embedded"):
+        assert cell.rsplit(":")[0] in SETS
+
+
+def test_the_average_beside_the_safety_average_lacks_the_set_without_negatives():
+    (left_out,) = set(cells("safety", "hub")) - set(cells("safety_without_all_positive", "hub"))
+    assert left_out == "Bertievidgen/SimpleSafetyTests:prompt"
+
+
+def entry(**fields):
+    base = {
+        "id": "x", "chapter": "c", "section": "1", "statement": "s", "primary": False,
+        "kind": "direction", "contrast": {"treatment": "a", "control": "b"}, "average": "safety",
+    }  # fmt: skip
+    return Claim.model_validate({**base, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"margin": 0.01}, "take a margin"),
+        ({"kind": "equivalence"}, "take a margin"),
+        ({"kind": "magnitude"}, "takes a band"),
+        ({"band": (0, 1)}, "takes a band"),
+        ({"kind": "shape"}, "a shape has parts"),
+        ({"average": None}, "average or another measure"),
+        ({"measure": "seconds"}, "average or another measure"),
+        ({"contrast": None}, "two variants and an average"),
+        ({"verdict": "reproduced"}, "Extra inputs"),
+    ],
+)
+def test_an_entry_that_its_rule_cannot_judge_is_refused(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        entry(**fields)
+
+
+def test_a_claimed_effect_is_the_way_from_the_papers_number_to_the_nearest_edge():
+    assert AVERAGE.claimed_effect() == pytest.approx(0.009)
+    assert load()["rq2_match"].claimed_effect() == pytest.approx(0.01 - 0.001)
+    assert load()["rq2_growth"].claimed_effect() == pytest.approx(0.012)
+    assert load()["rq5_within"].claimed_effect() == pytest.approx(0.03 - 0.013)
+    assert load()["rq6_grpo"].claimed_effect() == pytest.approx(0.011)
+    assert load()["gemma_one_sentence_custom"].claimed_effect() is None
+    assert load()["rq5_overfitting"].claimed_effect() is None
 
 
 def test_weights_set_the_average_against_what_it_is_to_exceed():
@@ -98,104 +249,3 @@ def test_weights_set_the_average_against_what_it_is_to_exceed():
     assert len(weights) == 9
     assert sum(weights.values()) == pytest.approx(0)
     assert AVERAGE.weights("hub") == dict.fromkeys(cells("safety", "hub"), 1 / 9)
-
-
-@pytest.mark.parametrize("world", ["hub", "embedded"])
-@pytest.mark.parametrize(
-    ("difference", "best", "worst", "seeds", "word"),
-    [
-        (ABOVE, ABOVE, ABOVE, GAINS, 0),
-        (BELOW, BELOW, BELOW, LOSSES, 1),
-        (AROUND, AROUND, AROUND, GAINS, 2),
-        (ABOVE, ABOVE, AROUND, GAINS, 2),  # flips with the treatment of parse failures
-        (ABOVE, ABOVE, BELOW, GAINS, 2),
-        (BELOW, ABOVE, BELOW, LOSSES, 2),
-        (AROUND, ABOVE, ABOVE, GAINS, 2),
-        (ABOVE, ABOVE, ABOVE, [0.02], 0),
-        (ABOVE, ABOVE, ABOVE, MIXED, 2),
-        (ABOVE, ABOVE, ABOVE, LOSSES, 2),
-        (ABOVE, ABOVE, ABOVE, [0.02, 0.0, 0.03], 2),
-        (ABOVE, ABOVE, ABOVE, [0.02, 0.03, 0.025, 0.03], 0),
-        (ABOVE, ABOVE, ABOVE, [0.01, 0.09, 0.001, 0.002], 2),  # agree, but the t interval is wide
-        (ABOVE, ABOVE, ABOVE, [0.05, 0.05, 0.05, 0.05, 0.05, -0.001], 0),  # t decides, not signs
-        (BELOW, BELOW, BELOW, [-0.02, -0.03, -0.025, -0.03], 1),
-        (ABOVE, ABOVE, ABOVE, [], 2),
-    ],
-)
-def test_the_rule_of_direction(world, difference, best, worst, seeds, word):
-    assert verdict(AVERAGE, world, difference, best, worst, seeds) == WORDS[world][word]
-
-
-def world_of(accuracy_hard, accuracy_rest, unparsable=0.0, seeds=1):
-    """Judgements in the embedded cells, right with the accuracy given; the same examples always."""
-    rng = np.random.default_rng(0)
-    frames = []
-    for cell in cells("safety", "embedded"):
-        accuracy = accuracy_hard if cell in cells("especially", "embedded") else accuracy_rest
-        for seed in range(seeds):
-            truth = np.arange(200) % 2 == 0
-            right = rng.random(200) < accuracy
-            predicted = pd.array(truth == right, dtype="boolean")
-            predicted[rng.random(200) < unparsable] = pd.NA
-            example = [f"{cell.split(':')[0]}/{i}" for i in range(200)]
-            frame = {"cell": cell, "example": example, "cluster": example, "truth": truth}
-            frames.append(pd.DataFrame({**frame, "predicted": predicted, "seed": seed}))
-    return pd.concat(frames, ignore_index=True).assign(generation=0)
-
-
-def test_a_gain_is_found_and_its_mirror_image_is_its_opposite():
-    good, poor = world_of(0.9, 0.9, seeds=2), world_of(0.7, 0.7, seeds=2)
-    seen = assess(AVERAGE, "embedded", {"r_full": good, "nr": poor}, replicates=200)
-    assert seen.verdict == "pattern seen"
-    assert seen.best_case == seen.worst_case == seen.difference
-    assert len(seen.seed_differences) == 2
-    swapped = assess(AVERAGE, "embedded", {"r_full": poor, "nr": good}, replicates=200)
-    assert swapped.verdict == "opposite seen"
-    assert swapped.difference.estimate == pytest.approx(-seen.difference.estimate)
-
-
-def test_labels_that_mean_nothing_show_no_pattern():
-    chance = {"r_full": world_of(0.5, 0.5), "nr": world_of(0.5, 0.5).iloc[::-1]}
-    chance["nr"] = chance["nr"].assign(
-        predicted=chance["nr"]["predicted"]
-        .sample(frac=1, random_state=1, ignore_index=True)
-        .to_numpy()
-    )
-    assert assess(AVERAGE, "embedded", chance, replicates=200).verdict == "unclear"
-
-
-def test_especially_needs_more_than_a_gain_everywhere():
-    control = world_of(0.7, 0.7)
-    everywhere = {"r_full": world_of(0.85, 0.85), "nr": control}
-    assert assess(ESPECIALLY, "embedded", everywhere, replicates=200).verdict == "unclear"
-    there = {"r_full": world_of(0.9, 0.7), "nr": control}
-    assert assess(ESPECIALLY, "embedded", there, replicates=200).verdict == "pattern seen"
-
-
-@pytest.mark.parametrize("claim", [AVERAGE, ESPECIALLY])
-def test_the_extreme_cases_grant_parse_failures_to_the_one_side_of_the_claim_or_the_other(claim):
-    judgements = {"r_full": world_of(0.9, 0.8, 0.2), "nr": world_of(0.8, 0.8, 0.1)}
-    treatment, control = f1_bounds(judgements["r_full"]), f1_bounds(judgements["nr"])
-    weights = pd.Series(claim.weights("embedded"))
-    most = (treatment["best"] - control["worst"]).where(
-        weights > 0, treatment["worst"] - control["best"]
-    )
-    least = (treatment["worst"] - control["best"]).where(
-        weights > 0, treatment["best"] - control["worst"]
-    )
-    found = assess(claim, "embedded", judgements, replicates=50)
-    assert found.best_case.estimate == pytest.approx((most * weights).sum())
-    assert found.worst_case.estimate == pytest.approx((least * weights).sum())
-    assert found.worst_case.estimate < found.difference.estimate < found.best_case.estimate
-
-
-def test_a_gain_that_rests_on_the_controls_parse_failures_is_unclear():
-    judgements = {"r_full": world_of(0.8, 0.8), "nr": world_of(0.8, 0.8, unparsable=0.3)}
-    found = assess(AVERAGE, "embedded", judgements, replicates=200)
-    assert found.difference.side == 1
-    assert found.verdict == "unclear"
-
-
-@pytest.mark.parametrize("given", [{}, {"r_full": None}, {"nr": None}])
-def test_a_claim_without_both_variants_was_not_run(given):
-    assert assess(AVERAGE, "hub", given) == Finding("not run")

@@ -114,6 +114,7 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     stage = _stage(output, profile)
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree("book", stage / "book")
+    shutil.copytree("_static", stage / "_static")
     shutil.copy("_toc.yml", stage)
     (stage / "_config.yml").write_text(_config(profile))
     for notebook in sorted(Path("notebooks").glob("*.ipynb")):

@@ -1,46 +1,25 @@
-"""The paper's claims, stated before they are tested, and the rule that judges them.
+"""The paper's claims, stated before they are tested: the ledger's schema, and how it is read.
 
-`claims.yaml` holds the claims and the named averages they speak of; the rule is fixed here. A claim
-about the real sets and its likeness in the embedded world get different words, so that nobody
-mistakes one for the other.
+`claims.yaml` holds the claims and the named averages they speak of; `decisions` judges them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from statistics import mean
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal, Self, assert_never
 
-import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reasoning_guards import paper
 from reasoning_guards.errors import UserError
-from reasoning_guards.intervals import (
-    Interval,
-    agree_in_sign,
-    bootstrap_difference,
-    paired_seed_interval,
-    seed_differences,
-)
-from reasoning_guards.scoring import best_case
+from reasoning_guards.hypotheses import Region
 
 World = Literal["hub", "embedded"]
 """Where a claim is tested: on the real sets, or in the synthetic world that ships with us."""
 
-Verdict = Literal[
-    "reproduced",
-    "contradicted",
-    "inconclusive",
-    "underpowered",
-    "pattern seen",
-    "opposite seen",
-    "unclear",
-    "not run",
-]
-"""The words of the hub ("underpowered" awaits the power analysis), then the embedded world's."""
+Kind = Literal["direction", "magnitude", "non_inferiority", "equivalence", "shape"]
+"""Which rule judges a claim: see `Test.region`. A shape is several tests that must all hold."""
 
 
 class UnknownAverageError(UserError):
@@ -54,7 +33,7 @@ class Entry(BaseModel):
 
 
 class Contrast(Entry):
-    """Two variants of which the treatment is claimed to do better."""
+    """Two variants whose difference, treatment minus control, is spoken of."""
 
     treatment: str
     control: str
@@ -79,54 +58,155 @@ class Printed(Entry):
     average: Annotated[tuple[Column, ...], Field(min_length=1)]
     beyond: tuple[Column, ...] = ()
 
+    def scores(self) -> tuple[float, float]:
+        """The paper's treatment and control, each less its own mean in `beyond`."""
+        return self._score(self.treatment), self._score(self.control)
+
     def difference(self) -> float:
         """The paper's treatment minus its control; less that difference in `beyond`."""
+        treatment, control = self.scores()
+        return treatment - control
 
-        def gain(columns: tuple[Column, ...]) -> float:
-            return mean(
-                paper.value(column.table, self.treatment, column.column)
-                - paper.value(column.table, self.control, column.column)
-                for column in columns
-            )
-
-        return gain(self.average) - (gain(self.beyond) if self.beyond else 0)
+    def _score(self, row: str) -> float:
+        average, beyond = (
+            [paper.value(column.table, row, column.column) for column in columns]
+            for columns in (self.average, self.beyond)
+        )
+        return mean(average) - (mean(beyond) if beyond else 0)
 
 
-class Claim(Entry):
-    """One claim of the paper, as it is tested here.
+class Stated(Entry):
+    """A figure that the paper gives in words alone, from `low` to `high`."""
+
+    low: float
+    high: float
+    unit: Literal["F1", "share", "sentences", "tokens", "seconds"]
+
+
+class Test(Entry):
+    """What is measured, and the region it is claimed to lie in.
 
     Attributes:
-        id: its name in the ledger.
-        chapter: name of the notebook that tests it.
-        section: where the paper makes it.
-        statement: the claim in our words.
-        kind: which rule judges it. "direction": the treatment does better than the control.
-        primary: the one claim its question stands or falls with; all others are exploratory.
-        contrast: the two variants it compares.
-        average: the named average in which they are compared.
+        kind: which rule judges it.
+        contrast: the two variants it compares, if it compares two.
+        average: the named average in which they are compared; None where something else than F1
+            is measured.
         beyond: if named, the gain on `average` is claimed to exceed the gain on this one.
-        paper: where the paper prints its numbers for it.
+        margin: how far below zero (non-inferiority) or from zero (equivalence) a difference may
+            lie; on the scale of what is measured.
+        band: what a magnitude is claimed to lie in.
+        paper: where the paper prints its numbers for it, if it does.
     """
 
-    id: str
-    chapter: str
-    section: str
-    statement: str
-    kind: Literal["direction"]
-    primary: bool
-    contrast: Contrast
-    average: str
+    __test__ = False  # pytest is not to collect it
+
+    kind: Kind
+    contrast: Contrast | None = None
+    average: str | None = None
     beyond: str | None = None
-    paper: Printed
+    margin: Annotated[float, Field(gt=0)] | None = None
+    band: tuple[float, float] | None = None
+    paper: Printed | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_takes(self) -> Self:
+        if (self.margin is not None) != (self.kind in ("non_inferiority", "equivalence")):
+            raise ValueError("non-inferiority and equivalence take a margin, and nothing else does")
+        if (self.band is not None) != (self.kind == "magnitude"):
+            raise ValueError("a magnitude takes a band, and nothing else does")
+        return self
+
+    def region(self) -> Region:
+        """Where the value is claimed to lie, and the level of the interval that has to lie there.
+
+        Direction: above zero. Magnitude: within the band. Non-inferiority: above minus the margin.
+        Equivalence: between minus and plus the margin, with a 90 % interval (TOST at 5 %).
+        A shape has no region of its own, but one for each of its tests.
+        """
+        margin = self.margin or 0.0
+        match self.kind:
+            case "direction" | "shape":
+                return Region(low=0.0)
+            case "magnitude":
+                return Region(*self.band) if self.band else Region()
+            case "non_inferiority":
+                return Region(low=-margin)
+            case "equivalence":
+                return Region(low=-margin, high=margin, level=0.90)
+            case _:
+                assert_never(self.kind)
 
     def weights(self, world: World) -> dict[str, float]:
-        """The weight of each cell: those of `average` sum to 1, those of `beyond` to -1."""
+        """The weight of each cell: those of `average` sum to 1, those of `beyond` to -1.
+
+        Empty where no average of F1 is measured.
+        """
+        if self.average is None:
+            return {}
         plus = cells(self.average, world)
         weights = dict.fromkeys(plus, 1 / len(plus))
         if self.beyond is not None:
             minus = cells(self.beyond, world)
             weights |= dict.fromkeys(minus, -1 / len(minus))
         return weights
+
+
+class Claim(Test):
+    """One claim of the paper, as it is tested here; what a `Test` has, and:
+
+    Attributes:
+        id: its name in the ledger.
+        chapter: name of the notebook that tests it.
+        section: where the paper makes it.
+        statement: the claim in our words.
+        primary: the one claim its question stands or falls with; all others are exploratory.
+        measure: what is measured where it is no average of F1; the chapter supplies it.
+        stated: what the paper says about its size in words.
+        parts: the tests of a shape.
+    """
+
+    id: str
+    chapter: str
+    section: str
+    statement: str
+    primary: bool
+    measure: str | None = None
+    stated: Stated | None = None
+    parts: tuple[Test, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_tested(self) -> Self:
+        if bool(self.parts) != (self.kind == "shape"):
+            raise ValueError("a shape has parts, and nothing else does")
+        if (self.measure is None) != (self.average is not None):
+            raise ValueError("a claim names either an average or another measure")
+        if self.measure is None and not all(test.contrast and test.average for test in self.tests):
+            raise ValueError("a claim about F1 names two variants and an average")
+        return self
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """What must hold for the claim to hold: the parts of a shape, or the claim itself."""
+        return self.parts or (self,)
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """The contrasts of its tests; none where a measure takes no two variants."""
+        return tuple(test.contrast for test in self.tests if test.contrast is not None)
+
+    def claimed_effect(self) -> float | None:
+        """How far inside its region the paper's own number lies, at the nearest test.
+
+        An effect that can only be told apart from zero when it is larger than this leaves the
+        claim open. None where the paper gives no number, or one outside of its own claim.
+        """
+        rooms = []
+        for test in self.tests:
+            if test.paper is not None:
+                rooms.append(test.region().room(test.paper.difference()))
+            elif self.stated is not None:
+                rooms.append(test.region().room((self.stated.low + self.stated.high) / 2))
+        return min(rooms) if rooms and min(rooms) > 0 else None
 
 
 class Ledger(Entry):
@@ -137,116 +217,24 @@ class Ledger(Entry):
     claims: tuple[Claim, ...]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What was found about a claim: the verdict, and the differences it rests on.
-
-    Attributes:
-        verdict: the word the rule gives.
-        difference: treatment minus control, unparsable outputs counted as wrong.
-        best_case, worst_case: the same where the unparsable outputs of one side of the contrast
-            count as right: the side that favours the claim, or the other.
-        seed_differences: treatment minus control for each training seed.
-    """
-
-    verdict: Verdict
-    difference: Interval | None = None
-    best_case: Interval | None = None
-    worst_case: Interval | None = None
-    seed_differences: tuple[float, ...] = ()
-
-
 def load() -> dict[str, Claim]:
     """Every claim by its id, in the order of the ledger."""
     return {claim.id: claim for claim in _ledger().claims}
 
 
 def cells(average: str, world: World) -> list[str]:
-    """The cells of a named average, in the order of the paper's tables.
+    """The cells of a named average, in the order of the paper's tables; a cell may stand alone.
 
     Raises:
         UnknownAverageError: there is no such average.
     """
     ledger = _ledger()
-    if average not in ledger.averages:
+    averages = {name: (name,) for name in ledger.cells} | ledger.averages
+    if average not in averages:
         raise UnknownAverageError(
             f"No average is called {average!r}: choose one of {', '.join(ledger.averages)}."
         )
-    return [ledger.cells[cell][world] for cell in ledger.averages[average]]
-
-
-def assess(
-    claim: Claim,
-    world: World,
-    judgements: Mapping[str, pd.DataFrame],
-    replicates: int = 2000,
-    seed: int = 0,
-) -> Finding:
-    """Test a claim on the judgements of each variant (see `scoring` for their columns).
-
-    "not run" where the judgements of the treatment or of the control are not given.
-
-    Raises:
-        MissingCellsError: a cell of the claim was not judged.
-        UnpairedError: the two variants were not judged on the same examples, or not trained with
-            the same seeds.
-    """
-    if not {claim.contrast.treatment, claim.contrast.control} <= judgements.keys():
-        return Finding("not run")
-    treatment = judgements[claim.contrast.treatment]
-    control = judgements[claim.contrast.control]
-    weights = claim.weights(world)
-    plus = [cell for cell, weight in weights.items() if weight > 0]
-    minus = [cell for cell, weight in weights.items() if weight < 0]
-
-    def difference(treatment: pd.DataFrame, control: pd.DataFrame) -> Interval:
-        return bootstrap_difference(treatment, control, weights, replicates, seed)
-
-    between = difference(treatment, control)
-    best = difference(best_case(treatment, plus), best_case(control, minus))
-    worst = difference(best_case(treatment, minus), best_case(control, plus))
-    by_seed = seed_differences(treatment, control, weights)
-    word = verdict(claim, world, between, best, worst, by_seed)
-    return Finding(word, between, best, worst, tuple(by_seed))
-
-
-def verdict(
-    claim: Claim,
-    world: World,
-    difference: Interval,
-    best_case: Interval,
-    worst_case: Interval,
-    seed_differences: Sequence[float],
-) -> Verdict:
-    """The word for a claim that was tested, by the rule of its kind.
-
-    "direction": the claim holds if the intervals of the paired difference lie wholly above zero,
-    however unparsable outputs are treated, and the training seeds bear it out: their t interval
-    lies above zero too, or, with too few of them for one, each shows a gain. It fails if all of
-    that points the other way. Anything else leaves it open.
-    """
-    match claim.kind:
-        case "direction":
-            intervals = (difference, best_case, worst_case)
-            sides = {*(each.side for each in intervals), _side_of_seeds(seed_differences)}
-        case _:
-            assert_never(claim.kind)
-    hub = world == "hub"
-    if sides == {1}:
-        return "reproduced" if hub else "pattern seen"
-    if sides == {-1}:
-        return "contradicted" if hub else "opposite seen"
-    return "inconclusive" if hub else "unclear"
-
-
-def _side_of_seeds(differences: Sequence[float]) -> int:
-    """1 if the training seeds bear out a gain, -1 if a loss, 0 if they leave it open."""
-    interval = paired_seed_interval(differences)
-    if interval is not None:
-        return interval.side
-    if agree_in_sign(differences):
-        return 1 if differences[0] > 0 else -1
-    return 0
+    return [ledger.cells[cell][world] for cell in averages[average]]
 
 
 @cache

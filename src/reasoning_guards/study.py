@@ -5,9 +5,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reasoning_guards import artifacts, baselines, claims, generation, scheduler, verdicts
+from reasoning_guards import (
+    artifacts,
+    baselines,
+    claims,
+    decisions,
+    generation,
+    scheduler,
+    verdicts,
+)
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
+from reasoning_guards.intervals import Interval
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Cell, Decoding, Generation, Mode, Recipe
 from reasoning_guards.resources import Resources
@@ -82,14 +91,31 @@ class Study:
         """Every variant's judgements, and after them those of the trivial rows."""
         return {name: self.judgements(name) for name in self.variants} | self.trivial()
 
-    def findings(self, judged: Mapping[str, pd.DataFrame]) -> dict[str, claims.Finding]:
-        """Each of this chapter's claims, tested on the judgements of the variants it names."""
+    def findings(
+        self,
+        judged: Mapping[str, pd.DataFrame],
+        measured: Mapping[str, Interval] | None = None,
+        detectable: Mapping[str, float] | None = None,
+    ) -> dict[str, decisions.Finding]:
+        """Each of this chapter's claims, tested on the judgements of the variants it names.
+
+        Args:
+            judged: judgements by variant.
+            measured: what was measured for claims about other things than F1, by claim.
+            detectable: the smallest effect that can be detected, by claim.
+        """
+        world, replicates = self.profile.world, self.profile.bootstrap_replicates
+        measured, detectable = measured or {}, detectable or {}
+        mine = [claim for claim in claims.load().values() if claim.chapter == self.chapter]
         return {
-            claim.id: claims.assess(
-                claim, self.profile.world, judged, self.profile.bootstrap_replicates
+            claim.id: decisions.assess_measure(
+                claim, world, measured[claim.id], detectable.get(claim.id)
             )
-            for claim in claims.load().values()
-            if claim.chapter == self.chapter
+            if claim.id in measured
+            else decisions.assess(
+                claim, world, judged, replicates, detectable=detectable.get(claim.id)
+            )
+            for claim in mine
         }
 
     def trivial(self) -> dict[str, pd.DataFrame]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from reasoning_guards import claims, scoring
+from reasoning_guards import claims, decisions, scoring
 from reasoning_guards.study import Study
 
 
@@ -26,7 +26,7 @@ def safety_averages(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[st
     }
 
 
-def findings(found: Mapping[str, claims.Finding], prefix: str = "") -> dict[str, str]:
+def findings(found: Mapping[str, decisions.Finding], prefix: str = "") -> dict[str, str]:
     """`<claim>_difference`, `_low`, `_high` and `_verdict` for each claim tested."""
     glued: dict[str, str] = {}
     for name, finding in found.items():

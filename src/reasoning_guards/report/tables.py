@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from reasoning_guards import claims, intervals, paper, scoring
+from reasoning_guards import claims, decisions, intervals, paper, scoring
 from reasoning_guards.intervals import Interval
 from reasoning_guards.study import Study
 
@@ -15,7 +15,8 @@ def variants(
     """One row per variant: averages with interval, parse failures, and what an answer costs.
 
     Columns: Prompt, Response and Safety average (mean F1 of the harmful class over the cells;
-    the last with its 95 % cluster-bootstrap interval), Precision, Recall (means over the nine
+    the last with its 95 % cluster-bootstrap interval), Eight cells (the same without the set whose
+    examples are all harmful, on which F1 is degenerate), Precision, Recall (means over the nine
     cells), Unparsable and Truncated (answers, of all), Tokens (mean of an answer).
     """
     rows = {
@@ -49,7 +50,7 @@ def printed(rows: Mapping[str, str], columns: Mapping[str, tuple[int, str]]) -> 
     ).rename_axis(columns="Row of the paper")
 
 
-def findings(study: Study, found: Mapping[str, claims.Finding]) -> pd.DataFrame:
+def findings(study: Study, found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
     """One row per claim: what it says, the paper's difference, this run's, and the verdict."""
     ledger = claims.load()
     hub = study.profile.world == "hub"
@@ -62,8 +63,8 @@ def findings(study: Study, found: Mapping[str, claims.Finding]) -> pd.DataFrame:
             "Endpoint": "primary" if claim.primary else "exploratory",
         }
         if hub:
-            row["Paper's difference"] = f"{claim.paper.difference():+.3f}"
-        row["Difference here"] = with_interval(finding.difference, signed=True)
+            row["Paper's difference"] = paper_difference(claim)
+        row["Difference here"] = effect(finding)
         row["Verdict"] = finding.verdict
         rows.append(row)
     return pd.DataFrame(rows, index=list(found)).rename_axis(columns="Id")
@@ -75,6 +76,28 @@ def with_interval(interval: Interval | None, *, signed: bool = False) -> str:
         return "–"
     sign = "+" if signed else ""
     return f"{interval.estimate:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+
+
+def paper_difference(claim: claims.Claim) -> str:
+    """What the paper prints or states, treatment minus control, for each of a claim's tests."""
+    printed = [f"{test.paper.difference():+.3f}" for test in claim.tests if test.paper is not None]
+    if claim.stated is None:
+        return ", ".join(printed) or "not given"
+    ends = dict.fromkeys([claim.stated.low, claim.stated.high])
+    sign = "+" if claim.measure is None else ""
+    stated = f"{' to '.join(f'{end:{sign}.4g}' for end in ends)} {claim.stated.unit} (in words)"
+    return ", ".join([*printed, stated])
+
+
+def effect(finding: decisions.Finding) -> str:
+    """This run's difference or measure with its interval, for each of a claim's tests."""
+    if not finding.measured:
+        return "not run"
+    shown = []
+    for each in finding.measured:
+        level = f" ({each.difference.level:.0%})" if each.difference.level != 0.95 else ""
+        shown.append(with_interval(each.difference, signed=True) + level)
+    return ", ".join(shown)
 
 
 def cell_label(cell: str) -> str:
@@ -98,6 +121,8 @@ def _variant_row(study: Study, judged: pd.DataFrame) -> dict[str, str]:
             policy=profile.parse_policy,
         )
     )
+    eight = claims.cells("safety_without_all_positive", profile.world)
+    row["Eight cells"] = _f1(scoring.average(scored, eight))
     row["Precision"] = _f1(scored["precision"].mean())
     row["Recall"] = _f1(scored["recall"].mean())
     row["Unparsable"] = f"{scored['unparsable'].sum()} of {len(judged)}"

@@ -1,0 +1,24 @@
+/* Tables of class "sortable": a click on a heading, or Enter on it, sorts by that column. */
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const headings = [...table.tHead.rows[0].cells];
+    headings.forEach((heading, column) => {
+      const button = document.createElement("button");
+      button.textContent = heading.textContent;
+      heading.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = heading.getAttribute("aria-sort") === "ascending";
+        headings.forEach((other) => other.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const text = (row) => row.cells[column].textContent;
+        const numeric = new Intl.Collator("en", { numeric: true }).compare;
+        const compare = (a, b) => {
+          const difference = parseFloat(text(a)) - parseFloat(text(b));
+          return Number.isNaN(difference) ? numeric(text(a), text(b)) : difference;
+        };
+        const rows = [...table.tBodies[0].rows].sort(compare);
+        table.tBodies[0].append(...(down ? rows.reverse() : rows));
+      });
+    });
+  }
+});

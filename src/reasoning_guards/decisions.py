@@ -1,0 +1,217 @@
+"""The rules that judge the paper's claims, and the words they judge them with.
+
+A claim about the real sets and its likeness in the embedded world get different words, so that
+nobody mistakes one for the other. A rule is one for all kinds of claims (see `hypotheses`): what
+was measured lies in the claimed region, outside it, or the interval leaves it open.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from reasoning_guards.claims import Claim, Test, World, cells
+from reasoning_guards.hypotheses import smallest_margin
+from reasoning_guards.intervals import Interval, bootstrap_difference, seed_differences
+from reasoning_guards.scoring import best_case
+
+Verdict = Literal[
+    "reproduced",
+    "contradicted",
+    "inconclusive",
+    "underpowered",
+    "pattern seen",
+    "opposite seen",
+    "unclear",
+    "not run",
+]
+"""The words of the hub, then the embedded world's; "not run" is of both."""
+
+_BESIDE = {"safety": "safety_without_all_positive"}
+"""An average, and the one to be given beside it."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured for one test of a claim.
+
+    Attributes:
+        difference: treatment minus control, unparsable outputs counted as wrong; or the measure
+            itself. Its interval is of the level that the test's region asks for.
+        best_case, worst_case: the same where the unparsable outputs of one side of the contrast
+            count as right: the side that favours the claim, or the other.
+        seed_differences: treatment minus control for each training seed.
+        beside: the difference without the set whose examples are all harmful, on which F1 is
+            degenerate; given for the safety average.
+    """
+
+    difference: Interval
+    best_case: Interval
+    worst_case: Interval
+    seed_differences: tuple[float, ...] = ()
+    beside: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about a claim: the verdict, and what it rests on.
+
+    Attributes:
+        verdict: the word the rule gives.
+        measured: one for each of the claim's tests; none where it was not run.
+        p_value: for Holm's correction; the largest over tests and parse policies, since all must
+            hold. It knows the sample's variance, not that of the seeds.
+        smallest_margin: the margin with which the claimed equivalence would be found.
+    """
+
+    verdict: Verdict
+    measured: tuple[Measured, ...] = ()
+    p_value: float | None = None
+    smallest_margin: float | None = None
+
+    @property
+    def difference(self) -> Interval | None:
+        """What was measured, where the claim is a single test."""
+        return self.measured[0].difference if len(self.measured) == 1 else None
+
+
+def assess(
+    claim: Claim,
+    world: World,
+    judgements: Mapping[str, pd.DataFrame],
+    replicates: int = 2000,
+    seed: int = 0,
+    detectable: float | None = None,
+) -> Finding:
+    """Test a claim on the judgements of each variant (see `scoring` for their columns).
+
+    "not run" where a variant of the claim is not given or one of its cells was not judged, and for
+    claims about other measures than F1: `assess_measure` judges those.
+
+    Args:
+        claim: what is tested.
+        world: on whose cells, and in whose words.
+        judgements: by variant.
+        replicates: resamples behind each interval.
+        seed: of the resampling.
+        detectable: the smallest effect that this many samples and seeds can detect, if known.
+
+    Raises:
+        UnpairedError: two variants were not judged on the same examples, or not trained with the
+            same seeds.
+    """
+    if claim.measure is not None or not all(
+        _judged(test, world, judgements) for test in claim.tests
+    ):
+        return Finding("not run")
+    measured = [_measure(test, world, judgements, replicates, seed) for test in claim.tests]
+    return _finding(claim, world, measured, detectable)
+
+
+def assess_measure(
+    claim: Claim, world: World, measured: Interval, detectable: float | None = None
+) -> Finding:
+    """Judge a measure that is no average of F1 (seconds, lengths, spreads) by its claim's rule.
+
+    Args:
+        claim: one that names a `measure`.
+        world: in whose words.
+        measured: its interval, of the level `claim.region()` asks for.
+        detectable: the smallest effect that the measurement can detect, if known.
+    """
+    return _finding(claim, world, [Measured(measured, measured, measured)], detectable)
+
+
+def verdict(claim: Claim, world: World, measured: Sequence[Measured]) -> Verdict:
+    """The word for a claim whose tests were all run.
+
+    It holds if, in each test, the intervals lie wholly in the claimed region however unparsable
+    outputs are treated, and the training seeds bear it out (see `Region.seeds_side`). It fails if
+    in any test all of them lie wholly outside. Anything else leaves it open.
+    """
+    sides = [_side(test, each) for test, each in zip(claim.tests, measured, strict=True)]
+    hub = world == "hub"
+    if min(sides) == 1:
+        return "reproduced" if hub else "pattern seen"
+    if min(sides) == -1:
+        return "contradicted" if hub else "opposite seen"
+    return "inconclusive" if hub else "unclear"
+
+
+def _side(test: Test, measured: Measured) -> int:
+    region = test.region()
+    sides = {
+        region.side(each.low, each.high)
+        for each in (measured.difference, measured.best_case, measured.worst_case)
+    }
+    if test.average is not None:
+        sides.add(region.seeds_side(measured.seed_differences))
+    return sides.pop() if len(sides) == 1 else 0
+
+
+def _finding(
+    claim: Claim, world: World, measured: Sequence[Measured], detectable: float | None
+) -> Finding:
+    word = verdict(claim, world, measured)
+    claimed = claim.claimed_effect()
+    if (
+        word == "inconclusive"
+        and detectable is not None
+        and claimed is not None
+        and detectable > claimed
+    ):
+        word = "underpowered"
+    pairs = list(zip(claim.tests, measured, strict=True))
+    p_value = max(
+        test.region().p_value(each)
+        for test, found in pairs
+        for each in (found.difference, found.best_case, found.worst_case)
+    )
+    margins = [
+        smallest_margin(each)
+        for test, found in pairs
+        if test.kind == "equivalence"
+        for each in (found.difference, found.best_case, found.worst_case)
+    ]
+    return Finding(word, tuple(measured), p_value, max(margins, default=None))
+
+
+def _judged(test: Test, world: World, judgements: Mapping[str, pd.DataFrame]) -> bool:
+    if test.contrast is None:
+        return False
+    named = [judgements.get(name) for name in (test.contrast.treatment, test.contrast.control)]
+    wanted = set(test.weights(world))
+    return all(frame is not None and wanted <= set(frame["cell"]) for frame in named)
+
+
+def _measure(
+    test: Test, world: World, judgements: Mapping[str, pd.DataFrame], replicates: int, seed: int
+) -> Measured:
+    assert test.contrast is not None  # noqa: S101
+    treatment = judgements[test.contrast.treatment]
+    control = judgements[test.contrast.control]
+    weights = test.weights(world)
+    plus = [cell for cell, weight in weights.items() if weight > 0]
+    minus = [cell for cell, weight in weights.items() if weight < 0]
+    level = test.region().level
+
+    def difference(
+        treatment: pd.DataFrame, control: pd.DataFrame, over: Mapping[str, float] = weights
+    ) -> Interval:
+        return bootstrap_difference(treatment, control, over, replicates, seed, level=level)
+
+    beside = _BESIDE.get(test.average or "") if test.beyond is None else None
+    return Measured(
+        difference=difference(treatment, control),
+        best_case=difference(best_case(treatment, plus), best_case(control, minus)),
+        worst_case=difference(best_case(treatment, minus), best_case(control, plus)),
+        seed_differences=tuple(seed_differences(treatment, control, weights)),
+        beside=None
+        if beside is None
+        else difference(treatment, control, _plain_mean(cells(beside, world))),
+    )
+
+
+def _plain_mean(names: Sequence[str]) -> dict[str, float]:
+    return dict.fromkeys(names, 1 / len(names))

@@ -1,0 +1,110 @@
+"""The scorecard: every claim of the paper, its numbers and this run's, and the verdict."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reasoning_guards import claims, decisions, hypotheses
+from reasoning_guards.chapters import CHAPTERS
+from reasoning_guards.params import Profile
+from reasoning_guards.report import markup, tables
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+NOT_RUN = decisions.Finding("not run")
+
+
+def findings(profile: Profile, report: Callable[[str], None]) -> dict[str, decisions.Finding]:
+    """What every chapter found about its claims; runs what is not cached yet."""
+    found: dict[str, decisions.Finding] = {}
+    for chapter in CHAPTERS.values():
+        study = chapter(profile)
+        study.run(report)
+        found |= study.findings({name: study.judgements(name) for name in study.variants})
+    return found
+
+
+def table(found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
+    """One row per claim of the ledger, in its order; what no finding speaks of was not run.
+
+    The paper's numbers stand as printed, one for each test of a shape. Holm's correction is over
+    the primary claims that were run.
+    """
+    ledger = claims.load()
+    holm = hypotheses.holm(
+        {
+            name: finding.p_value
+            for name, finding in found.items()
+            if ledger[name].primary and finding.p_value is not None
+        }
+    )
+    rows = {name: _row(claim, found.get(name, NOT_RUN)) for name, claim in ledger.items()}
+    shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Claim's id")
+    corrected = {name: f"{p_value:.4f}" for name, p_value in holm.items()}
+    shown["Holm's p"] = [corrected.get(str(name), "") for name in shown.index]
+    return shown
+
+
+def primary(shown: pd.DataFrame) -> pd.DataFrame:
+    """The scorecard's primary claims alone, in few columns: for the front page."""
+    rows = shown[shown["Endpoint"] == "primary"]
+    return rows[["Claim", "This run", "Verdict"]]
+
+
+def page(shown: pd.DataFrame) -> "Markdown":
+    """The scorecard as a table to be sorted by a click on a heading, and a link to its CSV.
+
+    The link holds the whole file, so that it works without a server.
+    """
+    encoded = b64encode(shown.to_csv(index_label="Id").encode()).decode()
+    link = f'<a download="claims.csv" href="data:text/csv;base64,{encoded}">Download as CSV</a>'
+    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in ["Id", *shown.columns])
+    body = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th>'
+        + "".join(f"<td>{escape(str(value))}</td>" for value in row)
+        + "</tr>"
+        for name, row in zip(shown.index, shown.to_numpy().tolist(), strict=True)
+    )
+    return markup.show(
+        f'<p>{link}</p><div class="wide-table" tabindex="0" role="region" '
+        f'aria-label="Scorecard"><table class="sortable"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(claim: claims.Claim, finding: decisions.Finding) -> dict[str, str]:
+    papers = [test.paper.scores() for test in claim.tests if test.paper is not None]
+    margin, beside = finding.smallest_margin, [each.beside for each in finding.measured]
+    return {
+        "Chapter": claim.chapter,
+        "Section": f"§{claim.section}",
+        "Claim": claim.statement,
+        "Endpoint": "primary" if claim.primary else "exploratory",
+        "Rule": _rule(claim),
+        "Paper: treatment": ", ".join(f"{treatment:.3f}" for treatment, _ in papers),
+        "Paper: control": ", ".join(f"{control:.3f}" for _, control in papers),
+        "Paper: difference": tables.paper_difference(claim),
+        "This run": tables.effect(finding),
+        "Without all-harmful set": ", ".join(
+            tables.with_interval(each, signed=True) for each in beside if each is not None
+        ),
+        "Verdict": finding.verdict,
+        "Smallest margin": "" if margin is None else f"{margin:.3f}",
+    }
+
+
+def _rule(claim: claims.Claim) -> str:
+    """Each of the claim's tests in words: its rule and the region's ends."""
+    rules = []
+    for test in claim.tests:
+        name = test.kind.replace("_", "-")
+        if test.margin is not None:
+            name += f", margin {test.margin:g}"
+        if test.band is not None:
+            name += f", {test.band[0]:g} to {test.band[1]:g}"
+        rules.append(name)
+    return "; ".join(dict.fromkeys(rules)) + (" (all of them)" if claim.parts else "")

@@ -1,0 +1,296 @@
+"""Every word each rule can give, on intervals and on made-up judgements."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reasoning_guards import intervals
+from reasoning_guards.claims import Claim, cells, load
+from reasoning_guards.decisions import Finding, Measured, assess, assess_measure, verdict
+from reasoning_guards.intervals import Interval
+from reasoning_guards.scoring import f1_bounds
+
+AVERAGE, ESPECIALLY = load()["rq1_average"], load()["rq1_especially"]
+ABOVE, BELOW, AROUND = (
+    Interval(sum(ends) / 2, *ends, se=0.01, level=0.95)
+    for ends in [(0.01, 0.05), (-0.05, -0.01), (-0.01, 0.03)]
+)
+GAINS, LOSSES, MIXED = [0.02, 0.03], [-0.02, -0.03], [0.02, -0.01]
+WORDS = {
+    "hub": ("reproduced", "contradicted", "inconclusive"),
+    "embedded": ("pattern seen", "opposite seen", "unclear"),
+}
+
+
+def world_of(accuracy_hard, accuracy_rest, unparsable=0.0, seeds=1):
+    """Judgements in the embedded cells, right with the accuracy given; the same examples always."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for cell in cells("safety", "embedded"):
+        accuracy = accuracy_hard if cell in cells("especially", "embedded") else accuracy_rest
+        for seed in range(seeds):
+            truth = np.arange(200) % 2 == 0
+            right = rng.random(200) < accuracy
+            predicted = pd.array(truth == right, dtype="boolean")
+            predicted[rng.random(200) < unparsable] = pd.NA
+            example = [f"{cell.split(':')[0]}/{i}" for i in range(200)]
+            frame = {"cell": cell, "example": example, "cluster": example, "truth": truth}
+            frames.append(pd.DataFrame({**frame, "predicted": predicted, "seed": seed}))
+    return pd.concat(frames, ignore_index=True).assign(generation=0)
+
+
+@pytest.mark.parametrize("world", ["hub", "embedded"])
+@pytest.mark.parametrize(
+    ("difference", "best", "worst", "seeds", "word"),
+    [
+        (ABOVE, ABOVE, ABOVE, GAINS, 0),
+        (BELOW, BELOW, BELOW, LOSSES, 1),
+        (AROUND, AROUND, AROUND, GAINS, 2),
+        (ABOVE, ABOVE, AROUND, GAINS, 2),  # flips with the treatment of parse failures
+        (ABOVE, ABOVE, BELOW, GAINS, 2),
+        (BELOW, ABOVE, BELOW, LOSSES, 2),
+        (AROUND, ABOVE, ABOVE, GAINS, 2),
+        (ABOVE, ABOVE, ABOVE, [0.02], 0),
+        (ABOVE, ABOVE, ABOVE, MIXED, 2),
+        (ABOVE, ABOVE, ABOVE, LOSSES, 2),
+        (ABOVE, ABOVE, ABOVE, [0.02, 0.0, 0.03], 2),
+        (ABOVE, ABOVE, ABOVE, [0.02, 0.03, 0.025, 0.03], 0),
+        (ABOVE, ABOVE, ABOVE, [0.01, 0.09, 0.001, 0.002], 2),  # agree, but the t interval is wide
+        (ABOVE, ABOVE, ABOVE, [0.05, 0.05, 0.05, 0.05, 0.05, -0.001], 0),  # t decides, not signs
+        (BELOW, BELOW, BELOW, [-0.02, -0.03, -0.025, -0.03], 1),
+        (ABOVE, ABOVE, ABOVE, [], 2),
+    ],
+)
+def test_the_rule_of_direction(world, difference, best, worst, seeds, word):
+    measured = Measured(difference, best, worst, tuple(seeds))
+    assert verdict(AVERAGE, world, [measured]) == WORDS[world][word]
+
+
+def claim(kind, average="safety", **fields):
+    return Claim.model_validate(
+        {"id": "x", "chapter": "c", "section": "1", "statement": "s", "primary": False,
+         "kind": kind, "contrast": {"treatment": "r_full", "control": "nr"}, "average": average,
+         **fields}
+    )  # fmt: skip
+
+
+def part(kind, treatment="r_full", control="nr", **fields):
+    contrast = {"treatment": treatment, "control": control}
+    return {"kind": kind, "contrast": contrast, "average": "safety", **fields}
+
+
+def around(estimate, reach=0.004, level=0.95):
+    return Interval(estimate, estimate - reach, estimate + reach, reach / 2, level)
+
+
+def clear(estimate, reach=0.004):
+    """Measured alike whatever is done with parse failures, and with both seeds."""
+    interval = around(estimate, reach)
+    return Measured(interval, interval, interval, (estimate, estimate))
+
+
+@pytest.mark.parametrize("world", ["hub", "embedded"])
+@pytest.mark.parametrize(
+    ("fields", "estimate", "word"),
+    [
+        ({"kind": "magnitude", "band": (0.01, 0.03)}, 0.02, 0),
+        ({"kind": "magnitude", "band": (0.01, 0.03)}, 0.002, 1),
+        ({"kind": "magnitude", "band": (0.01, 0.03)}, 0.04, 1),
+        ({"kind": "magnitude", "band": (0.01, 0.03)}, 0.028, 2),
+        ({"kind": "non_inferiority", "margin": 0.03}, -0.02, 0),
+        ({"kind": "non_inferiority", "margin": 0.03}, 0.2, 0),
+        ({"kind": "non_inferiority", "margin": 0.03}, -0.04, 1),
+        ({"kind": "non_inferiority", "margin": 0.03}, -0.028, 2),
+        ({"kind": "equivalence", "margin": 0.01}, 0.005, 0),
+        ({"kind": "equivalence", "margin": 0.01}, 0.02, 1),
+        ({"kind": "equivalence", "margin": 0.01}, -0.02, 1),
+        ({"kind": "equivalence", "margin": 0.01}, 0.008, 2),
+    ],
+)
+def test_the_rules_of_magnitude_non_inferiority_and_equivalence(world, fields, estimate, word):
+    assert verdict(claim(**fields), world, [clear(estimate)]) == WORDS[world][word]
+
+
+@pytest.mark.parametrize("world", ["hub", "embedded"])
+@pytest.mark.parametrize(
+    ("rise", "plateau", "word"),
+    [
+        (0.02, 0.0, 0),
+        (-0.02, 0.0, 1),
+        (0.02, 0.05, 1),
+        (0.0, 0.0, 2),
+        (0.02, 0.008, 2),
+        (0.0, 0.05, 1),
+    ],
+)
+def test_a_shape_needs_all_its_parts_and_falls_with_one(world, rise, plateau, word):
+    shape = claim(
+        "shape", contrast=None, parts=[part("direction"), part("equivalence", margin=0.01)]
+    )
+    assert verdict(shape, world, [clear(rise), clear(plateau)]) == WORDS[world][word]
+
+
+@pytest.mark.parametrize("kind", ["equivalence", "non_inferiority"])
+def test_parse_failures_and_seeds_can_leave_any_rule_open(kind):
+    judged, inside, across = claim(kind, margin=0.01), around(0.0), around(-0.01)
+    for measured in (
+        Measured(inside, inside, across, (0.0, 0.0)),
+        Measured(inside, across, inside, (0.0, 0.0)),
+        Measured(inside, inside, inside, (0.0, -0.02)),
+    ):
+        assert verdict(judged, "hub", [measured]) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("world", "interval", "detectable", "word"),
+    [
+        ("hub", (-0.01, 0.03), 0.02, "underpowered"),
+        ("hub", (-0.01, 0.03), 0.005, "inconclusive"),
+        ("hub", (-0.01, 0.03), None, "inconclusive"),
+        ("hub", (0.01, 0.03), 0.02, "reproduced"),
+        ("hub", (-0.03, -0.01), 0.02, "contradicted"),
+        ("embedded", (-0.01, 0.03), 0.02, "unclear"),
+    ],
+)
+def test_only_an_open_claim_is_underpowered(world, interval, detectable, word):
+    measured = claim(
+        "direction", None, measure="seconds", stated={"low": 0.009, "high": 0.009, "unit": "F1"}
+    )
+    interval = Interval(sum(interval) / 2, *interval, se=0.01, level=0.95)
+    assert assess_measure(measured, world, interval, detectable).verdict == word
+
+
+def test_a_measure_is_judged_by_the_same_rule():
+    length = load()["rq3_sentences"]
+    assert assess_measure(length, "hub", around(15.2, 0.5)).verdict == "reproduced"
+    assert assess_measure(length, "hub", around(40, 0.5)).verdict == "contradicted"
+    assert assess_measure(length, "embedded", around(11, 0.5)).verdict == "unclear"
+    found = assess_measure(load()["time_dual"], "hub", around(0.01, 0.01, 0.90))
+    assert (found.verdict, found.smallest_margin) == ("reproduced", pytest.approx(0.02))
+
+
+def test_an_equivalence_reports_the_margin_that_the_worst_parse_policy_would_pass():
+    judgements = {"r_full": world_of(0.8, 0.8, 0.02), "nr": world_of(0.8, 0.8)}
+    found = assess(claim("equivalence", margin=0.01), "embedded", judgements, replicates=200)
+    [measured] = found.measured
+    assert measured.difference.level == 0.90
+    ends = [
+        abs(end)
+        for each in (measured.difference, measured.best_case, measured.worst_case)
+        for end in (each.low, each.high)
+    ]
+    assert found.smallest_margin == max(ends)
+    assert found.verdict == "unclear"
+    wide = claim("equivalence", margin=max(ends) + 0.001)
+    assert assess(wide, "embedded", judgements, replicates=200).verdict == "pattern seen"
+    assert assess(AVERAGE, "embedded", judgements, replicates=50).smallest_margin is None
+
+
+def test_a_guard_is_equivalent_to_itself():
+    same = world_of(0.8, 0.8)
+    found = assess(
+        claim("equivalence", margin=0.01), "embedded", {"r_full": same, "nr": same}, replicates=50
+    )
+    assert (found.verdict, found.smallest_margin, found.p_value) == ("pattern seen", 0, 0)
+
+
+def test_growth_is_seen_where_every_step_is_a_gain_and_nowhere_else():
+    growth = load()["rq2_growth"]
+    sizes = dict(zip(("r_500", "r_1k", "r_2500", "r_5k"), (0.55, 0.65, 0.78, 0.92), strict=True))
+    rising = {name: world_of(accuracy, accuracy) for name, accuracy in sizes.items()}
+    found = assess(growth, "embedded", rising, replicates=200)
+    assert found.verdict == "pattern seen"
+    assert len(found.measured) == 3
+    assert found.difference is None
+    assert found.p_value == max(
+        test.region().p_value(each)
+        for test, measured in zip(growth.tests, found.measured, strict=True)
+        for each in (measured.difference, measured.best_case, measured.worst_case)
+    )
+    dented = {**rising, "r_2500": rising["r_500"]}
+    assert assess(growth, "embedded", dented, replicates=200).verdict == "opposite seen"
+
+
+def test_beside_the_safety_average_stands_the_one_without_the_all_harmful_set():
+    judgements = {"r_full": world_of(0.9, 0.8), "nr": world_of(0.7, 0.7)}
+    [found] = assess(AVERAGE, "embedded", judgements, replicates=50).measured
+    eight = cells("safety_without_all_positive", "embedded")
+    expected = intervals.bootstrap_difference(judgements["r_full"], judgements["nr"], eight, 50)
+    assert found.beside.estimate == pytest.approx(expected.estimate)
+    assert found.beside.estimate != found.difference.estimate
+    [other] = assess(ESPECIALLY, "embedded", judgements, replicates=50).measured
+    assert other.beside is None
+
+
+def test_a_gain_is_found_and_its_mirror_image_is_its_opposite():
+    good, poor = world_of(0.9, 0.9, seeds=2), world_of(0.7, 0.7, seeds=2)
+    seen = assess(AVERAGE, "embedded", {"r_full": good, "nr": poor}, replicates=200)
+    [measured] = seen.measured
+    assert seen.verdict == "pattern seen"
+    assert measured.best_case == measured.worst_case == seen.difference == measured.difference
+    assert len(measured.seed_differences) == 2
+    swapped = assess(AVERAGE, "embedded", {"r_full": poor, "nr": good}, replicates=200)
+    assert swapped.verdict == "opposite seen"
+    assert swapped.difference.estimate == pytest.approx(-seen.difference.estimate)
+
+
+def test_labels_that_mean_nothing_show_no_pattern():
+    chance = {"r_full": world_of(0.5, 0.5), "nr": world_of(0.5, 0.5).iloc[::-1]}
+    chance["nr"] = chance["nr"].assign(
+        predicted=chance["nr"]["predicted"]
+        .sample(frac=1, random_state=1, ignore_index=True)
+        .to_numpy()
+    )
+    assert assess(AVERAGE, "embedded", chance, replicates=200).verdict == "unclear"
+
+
+def test_especially_needs_more_than_a_gain_everywhere():
+    control = world_of(0.7, 0.7)
+    everywhere = {"r_full": world_of(0.85, 0.85), "nr": control}
+    assert assess(ESPECIALLY, "embedded", everywhere, replicates=200).verdict == "unclear"
+    there = {"r_full": world_of(0.9, 0.7), "nr": control}
+    assert assess(ESPECIALLY, "embedded", there, replicates=200).verdict == "pattern seen"
+
+
+@pytest.mark.parametrize("claim", [AVERAGE, ESPECIALLY])
+def test_the_extreme_cases_grant_parse_failures_to_the_one_side_of_the_claim_or_the_other(claim):
+    judgements = {"r_full": world_of(0.9, 0.8, 0.2), "nr": world_of(0.8, 0.8, 0.1)}
+    treatment, control = f1_bounds(judgements["r_full"]), f1_bounds(judgements["nr"])
+    weights = pd.Series(claim.weights("embedded"))
+    most = (treatment["best"] - control["worst"]).where(
+        weights > 0, treatment["worst"] - control["best"]
+    )
+    least = (treatment["worst"] - control["best"]).where(
+        weights > 0, treatment["best"] - control["worst"]
+    )
+    [found] = assess(claim, "embedded", judgements, replicates=50).measured
+    assert found.best_case.estimate == pytest.approx((most * weights).sum())
+    assert found.worst_case.estimate == pytest.approx((least * weights).sum())
+    assert found.worst_case.estimate < found.difference.estimate < found.best_case.estimate
+
+
+def test_a_gain_that_rests_on_the_controls_parse_failures_is_unclear():
+    judgements = {"r_full": world_of(0.8, 0.8), "nr": world_of(0.8, 0.8, unparsable=0.3)}
+    found = assess(AVERAGE, "embedded", judgements, replicates=200)
+    assert found.difference.side == 1
+    assert found.verdict == "unclear"
+
+
+@pytest.mark.parametrize("given", [{}, {"r_full": None}, {"nr": None}])
+def test_a_claim_without_both_variants_was_not_run(given):
+    assert assess(AVERAGE, "hub", given) == Finding("not run")
+
+
+def test_a_claim_whose_cells_were_not_judged_was_not_run():
+    judged = world_of(0.8, 0.8)
+    fewer = judged[judged["cell"] != "synthetic/burr:response"]
+    for pair in ({"r_full": judged, "nr": fewer}, {"r_full": fewer, "nr": judged}):
+        assert assess(AVERAGE, "embedded", pair) == Finding("not run")
+    assert assess(load()["rq8_average"], "embedded", {"r_full": judged, "nr": judged}) == Finding(
+        "not run"
+    )
+
+
+def test_a_claim_about_another_measure_is_not_judged_by_f1():
+    judged = dict.fromkeys(("r_500", "r_5k"), world_of(0.8, 0.8))
+    assert assess(load()["rq2_spread_overall"], "embedded", judged) == Finding("not run")

@@ -1,0 +1,103 @@
+"""The scorecard: all claims, this run's where there is one, and a download that holds the same."""
+
+import base64
+import io
+import re
+from html import unescape
+
+import pandas as pd
+import pytest
+
+from reasoning_guards.chapters import CHAPTERS
+from reasoning_guards.claims import load
+from reasoning_guards.decisions import Finding, Measured
+from reasoning_guards.intervals import Interval
+from reasoning_guards.params import Profile
+from reasoning_guards.report import scorecard
+from reasoning_guards.study import Study
+
+GAIN = Interval(0.02, 0.01, 0.03, 0.005, 0.95)
+NARROW = Interval(0.001, -0.004, 0.006, 0.003, 0.90)
+FOUND = {
+    "rq1_average": Finding("pattern seen", (Measured(GAIN, GAIN, GAIN, (), NARROW),), 0.02),
+    "rq2_match": Finding("pattern seen", (Measured(NARROW, NARROW, NARROW),), 0.03, 0.006),
+    "rq2_growth": Finding("unclear", (Measured(GAIN, GAIN, GAIN),) * 3, 0.001),
+}
+
+
+@pytest.fixture
+def shown():
+    return scorecard.table(FOUND)
+
+
+def test_every_claim_has_its_row_and_the_rest_was_not_run(shown):
+    assert list(shown.index) == list(load())
+    rest = shown.drop(index=list(FOUND))
+    assert (rest["Verdict"] == "not run").all()
+    assert (rest["This run"] == "not run").all()
+    assert shown["Verdict"][list(FOUND)].tolist() == ["pattern seen", "pattern seen", "unclear"]
+
+
+def test_a_row_says_what_the_paper_printed_and_what_this_run_found(shown):
+    row = shown.loc["rq1_average"]
+    papers = [row[f"Paper: {name}"] for name in ("treatment", "control", "difference")]
+    assert papers == ["0.841", "0.832", "+0.009"]
+    assert row["This run"] == "+0.020 [+0.010, +0.030]"
+    assert row["Without all-harmful set"] == "+0.001 [-0.004, +0.006]"
+    match = shown.loc["rq2_match"]
+    assert match["This run"] == "+0.001 [-0.004, +0.006] (90%)"
+    assert match["Smallest margin"] == "0.006"
+    assert match["Rule"] == "equivalence, margin 0.01"
+    assert shown.loc["rq2_growth", "Paper: difference"] == "+0.034, +0.048, +0.012"
+    assert shown.loc["rq2_growth", "This run"].count("[") == 3
+    assert shown.loc["rq6_grpo_loss", "Paper: difference"] == "-0.011 F1 (in words)"
+    gain = shown.loc["rq4_dual_nr_gain", "Paper: difference"]
+    assert gain == "+0.015, +0.01 to +0.03 F1 (in words)"
+    assert shown.loc["rq3_words_per_trace", "Paper: difference"] == "not given"
+    assert shown.loc["rq2_plateau", "Rule"] == "direction; equivalence, margin 0.01 (all of them)"
+
+
+def test_holm_is_over_the_primary_claims_that_were_run_alone(shown):
+    corrected = shown["Holm's p"]
+    assert corrected["rq1_average"] == "0.0400"
+    assert corrected["rq2_match"] == "0.0400"
+    assert set(corrected.drop(["rq1_average", "rq2_match"])) == {""}
+
+
+def test_the_front_page_shows_the_primary_claim_of_each_chapter(shown):
+    assert [load()[name].primary for name in scorecard.primary(shown).index] == [True] * 10
+
+
+def test_the_download_and_the_table_hold_the_scorecard(shown):
+    html = scorecard.page(shown).data
+    encoded = re.search(r'href="data:text/csv;base64,([^"]+)"', html)[1]
+    text = base64.b64decode(encoded).decode()
+    read = pd.read_csv(io.StringIO(text), index_col="Id", dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(read, shown, check_names=False)
+    cells = re.findall(r"<(?:td|th[^>]*)>(.*?)</t[dh]>", html)
+    width = 1 + len(shown.columns)
+    assert len(cells) == width * (1 + len(shown))
+    assert [unescape(cell) for cell in cells[width : 2 * width]] == [
+        "rq1_average",
+        *shown.loc["rq1_average"],
+    ]
+    assert "\n" not in html
+
+
+def test_texts_in_the_table_are_escaped(shown):
+    shown.loc["rq1_average", "Claim"] = "<b>a & b"
+    assert "<td>&lt;b&gt;a &amp; b</td>" in scorecard.page(shown).data
+
+
+def test_every_chapter_is_run_and_asked_for_its_findings(monkeypatch):
+    ran = []
+    monkeypatch.setattr(Study, "run", lambda self, report: ran.append(self.chapter))
+    monkeypatch.setattr(Study, "judgements", lambda self, name: name)
+    monkeypatch.setattr(
+        Study, "findings", lambda self, judged: {self.chapter: (self.profile.profile, list(judged))}
+    )
+    found = scorecard.findings(Profile(), print)
+    assert ran == list(found) == list(CHAPTERS)
+    for chapter, (profile, judged) in found.items():
+        assert profile == "smoke"
+        assert judged == list(CHAPTERS[chapter](Profile()).variants)
