@@ -20,9 +20,10 @@ WORDS = {
     "hub": ("reproduced", "contradicted", "inconclusive"),
     "embedded": ("pattern seen", "opposite seen", "unclear"),
 }
+NO_DIRECTION = {**WORDS, "embedded": ("pattern seen", "not seen", "unclear")}
 
 
-def world_of(accuracy_hard, accuracy_rest, unparsable=0.0, seeds=1):
+def world_of(accuracy_hard, accuracy_rest, unparsable=0.0, seeds=2):
     """Judgements in the embedded cells, right with the accuracy given; the same examples always."""
     rng = np.random.default_rng(0)
     frames = []
@@ -50,7 +51,7 @@ def world_of(accuracy_hard, accuracy_rest, unparsable=0.0, seeds=1):
         (ABOVE, ABOVE, BELOW, GAINS, 2),
         (BELOW, ABOVE, BELOW, LOSSES, 2),
         (AROUND, ABOVE, ABOVE, GAINS, 2),
-        (ABOVE, ABOVE, ABOVE, [0.02], 0),
+        (ABOVE, ABOVE, ABOVE, [0.02], 2),  # one run cannot speak of training
         (ABOVE, ABOVE, ABOVE, MIXED, 2),
         (ABOVE, ABOVE, ABOVE, LOSSES, 2),
         (ABOVE, ABOVE, ABOVE, [0.02, 0.0, 0.03], 2),
@@ -108,7 +109,7 @@ def clear(estimate, reach=0.004):
     ],
 )
 def test_the_rules_of_magnitude_non_inferiority_and_equivalence(world, fields, estimate, word):
-    assert verdict(claim(**fields), world, [clear(estimate)]) == WORDS[world][word]
+    assert verdict(claim(**fields), world, [clear(estimate)]) == NO_DIRECTION[world][word]
 
 
 @pytest.mark.parametrize("world", ["hub", "embedded"])
@@ -127,7 +128,7 @@ def test_a_shape_needs_all_its_parts_and_falls_with_one(world, rise, plateau, wo
     shape = claim(
         "shape", contrast=None, parts=[part("direction"), part("equivalence", margin=0.01)]
     )
-    assert verdict(shape, world, [clear(rise), clear(plateau)]) == WORDS[world][word]
+    assert verdict(shape, world, [clear(rise), clear(plateau)]) == NO_DIRECTION[world][word]
 
 
 @pytest.mark.parametrize("kind", ["equivalence", "non_inferiority"])
@@ -181,7 +182,7 @@ def test_an_equivalence_reports_the_margin_that_the_worst_parse_policy_would_pas
     ]
     assert found.smallest_margin == max(ends)
     assert found.verdict == "unclear"
-    wide = claim("equivalence", margin=max(ends) + 0.001)
+    wide = claim("equivalence", margin=max(ends) + 0.02)
     assert assess(wide, "embedded", judgements, replicates=200).verdict == "pattern seen"
     assert assess(AVERAGE, "embedded", judgements, replicates=50).smallest_margin is None
 
@@ -205,10 +206,15 @@ def test_growth_is_seen_where_every_step_is_a_gain_and_nowhere_else():
     assert found.p_value == max(
         test.region().p_value(each)
         for test, measured in zip(growth.tests, found.measured, strict=True)
-        for each in (measured.difference, measured.best_case, measured.worst_case)
+        for each in (
+            measured.difference,
+            measured.best_case,
+            measured.worst_case,
+            measured.beyond_chance,
+        )
     )
     dented = {**rising, "r_2500": rising["r_500"]}
-    assert assess(growth, "embedded", dented, replicates=200).verdict == "opposite seen"
+    assert assess(growth, "embedded", dented, replicates=200).verdict == "not seen"
 
 
 def test_beside_the_safety_average_stands_the_one_without_the_all_harmful_set():
@@ -242,6 +248,41 @@ def test_labels_that_mean_nothing_show_no_pattern():
         .to_numpy()
     )
     assert assess(AVERAGE, "embedded", chance, replicates=200).verdict == "unclear"
+
+
+def guess(how_often, seed):
+    """Judgements of a guard that says "harmful" so often, whatever it reads."""
+    judged = world_of(0.5, 0.5)
+    said = np.random.default_rng(seed).random(len(judged)) < how_often
+    return judged.assign(predicted=pd.array(said, dtype="boolean"))
+
+
+@pytest.mark.parametrize(("more", "less"), [("r_full", "nr"), ("nr", "r_full")])
+def test_to_say_harmful_more_often_is_no_gain(more, less):
+    judgements = {more: guess(0.8, 1), less: guess(0.3, 2)}
+    found = assess(AVERAGE, "embedded", judgements, replicates=200)
+    [measured] = found.measured
+    assert measured.difference.side == (1 if more == "r_full" else -1)
+    assert measured.beyond_chance.side == 0
+    assert found.verdict == "unclear"
+    assert found.p_value > 0.05
+
+
+def test_the_difference_follows_the_parse_policy_and_its_bounds_do_not():
+    judgements = {"r_full": world_of(0.8, 0.8, unparsable=0.2), "nr": world_of(0.8, 0.8)}
+    wrong, dropped = (
+        assess(AVERAGE, "embedded", judgements, replicates=50, policy=policy).measured[0]
+        for policy in ("wrong", "dropped")
+    )
+    assert wrong.difference.estimate < dropped.difference.estimate
+    assert np.mean(wrong.seed_differences) < np.mean(dropped.seed_differences)
+    assert wrong.beyond_chance.estimate < dropped.beyond_chance.estimate
+    assert (wrong.best_case, wrong.worst_case) == (dropped.best_case, dropped.worst_case)
+
+
+def test_a_measure_of_another_level_is_refused():
+    with pytest.raises(ValueError, match=r"time_dual asks for an interval of level 0\.9"):
+        assess_measure(load()["time_dual"], "hub", around(0.01, 0.01))
 
 
 def test_especially_needs_more_than_a_gain_everywhere():

@@ -105,7 +105,15 @@ def test_cells_of_one_set_meet_the_same_draws():
     assert both.se == pytest.approx(alone.se)  # independent draws would shrink it by a third
 
 
-def test_sets_are_drawn_apart_and_keep_their_size():
+def test_sets_that_share_clusters_meet_the_same_draws():
+    meadow = judge(MEADOW, 100, np.random.default_rng(3))
+    brook = meadow.assign(cell=BROOK)
+    alone = bootstrap_average(meadow, [MEADOW])
+    both = bootstrap_average(pd.concat([meadow, brook]), [MEADOW, BROOK])
+    assert both.se == pytest.approx(alone.se)
+
+
+def test_sets_that_share_no_cluster_are_drawn_apart_and_keep_their_size():
     meadow = judge(MEADOW, 100, np.random.default_rng(4))
     brook = meadow.assign(cell=BROOK, cluster=meadow["cluster"].str.replace("meadow", "brook"))
     alone = bootstrap_average(meadow, [MEADOW], replicates=8000)

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, precision_score, recall_score
+from sklearn.metrics import cohen_kappa_score, f1_score, precision_score, recall_score
 
 from reasoning_guards.scoring import (
     MissingCellsError,
     average,
     best_case,
+    cohen_kappa,
     counts,
     f1_bounds,
     outcomes,
@@ -37,6 +38,17 @@ def judged(truth, *generations, cell=CELL, seed=None):
         }
     )
     return frame if seed is None else frame.assign(seed=seed)
+
+
+@pytest.mark.parametrize(("tp", "fp", "fn", "tn"), [(4, 1, 2, 7), (1, 5, 3, 2), (3, 3, 2, 2)])
+def test_kappa_is_scikit_learns(tp, fp, fn, tn):
+    truth, said = [1] * tp + [0] * fp + [1] * fn + [0] * tn, [1] * (tp + fp) + [0] * (fn + tn)
+    [found] = cohen_kappa(*(np.array([float(n)]) for n in (tp, fp, fn, tn)))
+    assert found == pytest.approx(cohen_kappa_score(truth, said))
+
+
+def test_kappa_is_zero_where_all_is_harmful():
+    assert cohen_kappa(*(np.array([n]) for n in (8.0, 0.0, 2.0, 0.0))) == [0.0]
 
 
 def test_a_small_cell_worked_by_hand():

@@ -7,6 +7,7 @@ was measured lies in the claimed region, outside it, or the interval leaves it o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import pandas as pd
@@ -14,7 +15,7 @@ import pandas as pd
 from reasoning_guards.claims import Claim, Test, World, cells
 from reasoning_guards.hypotheses import smallest_margin
 from reasoning_guards.intervals import Interval, bootstrap_difference, seed_differences
-from reasoning_guards.scoring import best_case
+from reasoning_guards.scoring import ParsePolicy, best_case, cohen_kappa
 
 Verdict = Literal[
     "reproduced",
@@ -23,10 +24,12 @@ Verdict = Literal[
     "underpowered",
     "pattern seen",
     "opposite seen",
+    "not seen",
     "unclear",
     "not run",
 ]
-"""The words of the hub, then the embedded world's; "not run" is of both."""
+"""The words of the hub, then the embedded world's; "not run" is of both. Only a direction has an
+opposite: what lies outside of a band or a margin was not seen."""
 
 _BESIDE = {"safety": "safety_without_all_positive"}
 """An average, and the one to be given beside it."""
@@ -37,13 +40,15 @@ class Measured:
     """What was measured for one test of a claim.
 
     Attributes:
-        difference: treatment minus control, unparsable outputs counted as wrong; or the measure
-            itself. Its interval is of the level that the test's region asks for.
+        difference: treatment minus control, unparsable outputs counted as `assess` was told; or the
+            measure itself. Its interval is of the level that the test's region asks for.
         best_case, worst_case: the same where the unparsable outputs of one side of the contrast
             count as right: the side that favours the claim, or the other.
         seed_differences: treatment minus control for each training seed.
         beside: the difference without the set whose examples are all harmful, on which F1 is
             degenerate; given for the safety average.
+        beyond_chance: a claimed direction's difference in Cohen's kappa, which is F1 less what
+            saying "harmful" as often, but at random, would score.
     """
 
     difference: Interval
@@ -51,6 +56,7 @@ class Measured:
     worst_case: Interval
     seed_differences: tuple[float, ...] = ()
     beside: Interval | None = None
+    beyond_chance: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ def assess(
     replicates: int = 2000,
     seed: int = 0,
     detectable: float | None = None,
+    policy: ParsePolicy = "wrong",
 ) -> Finding:
     """Test a claim on the judgements of each variant (see `scoring` for their columns).
 
@@ -96,6 +103,7 @@ def assess(
         replicates: resamples behind each interval.
         seed: of the resampling.
         detectable: the smallest effect that this many samples and seeds can detect, if known.
+        policy: what an unparsable output counts as, beside the best and the worst case.
 
     Raises:
         UnpairedError: two variants were not judged on the same examples, or not trained with the
@@ -105,7 +113,7 @@ def assess(
         _judged(test, world, judgements) for test in claim.tests
     ):
         return Finding("not run")
-    measured = [_measure(test, world, judgements, replicates, seed) for test in claim.tests]
+    measured = [_measure(test, world, judgements, replicates, seed, policy) for test in claim.tests]
     return _finding(claim, world, measured, detectable)
 
 
@@ -119,7 +127,12 @@ def assess_measure(
         world: in whose words.
         measured: its interval, of the level `claim.region()` asks for.
         detectable: the smallest effect that the measurement can detect, if known.
+
+    Raises:
+        ValueError: the interval is of another level.
     """
+    if measured.level != claim.region().level:
+        raise ValueError(f"{claim.id} asks for an interval of level {claim.region().level}.")
     return _finding(claim, world, [Measured(measured, measured, measured)], detectable)
 
 
@@ -128,26 +141,33 @@ def verdict(claim: Claim, world: World, measured: Sequence[Measured]) -> Verdict
 
     It holds if, in each test, the intervals lie wholly in the claimed region however unparsable
     outputs are treated, and the training seeds bear it out (see `Region.seeds_side`). It fails if
-    in any test all of them lie wholly outside. Anything else leaves it open.
+    in any test all of them lie wholly outside. Anything else leaves it open. A direction must hold
+    (or fail) in Cohen's kappa too: of two guards that both guess, the one that says "harmful" more
+    often has the higher F1.
     """
     sides = [_side(test, each) for test, each in zip(claim.tests, measured, strict=True)]
     hub = world == "hub"
     if min(sides) == 1:
         return "reproduced" if hub else "pattern seen"
     if min(sides) == -1:
-        return "contradicted" if hub else "opposite seen"
+        if hub:
+            return "contradicted"
+        return "opposite seen" if claim.kind == "direction" else "not seen"
     return "inconclusive" if hub else "unclear"
 
 
 def _side(test: Test, measured: Measured) -> int:
     region = test.region()
-    sides = {
-        region.side(each.low, each.high)
-        for each in (measured.difference, measured.best_case, measured.worst_case)
-    }
+    sides = {region.side(each.low, each.high) for each in _intervals(measured)}
     if test.average is not None:
         sides.add(region.seeds_side(measured.seed_differences))
     return sides.pop() if len(sides) == 1 else 0
+
+
+def _intervals(measured: Measured) -> list[Interval]:
+    """All that must lie in the claimed region."""
+    given = (measured.difference, measured.best_case, measured.worst_case, measured.beyond_chance)
+    return [each for each in given if each is not None]
 
 
 def _finding(
@@ -164,9 +184,7 @@ def _finding(
         word = "underpowered"
     pairs = list(zip(claim.tests, measured, strict=True))
     p_value = max(
-        test.region().p_value(each)
-        for test, found in pairs
-        for each in (found.difference, found.best_case, found.worst_case)
+        test.region().p_value(each) for test, found in pairs for each in _intervals(found)
     )
     margins = [
         smallest_margin(each)
@@ -186,7 +204,12 @@ def _judged(test: Test, world: World, judgements: Mapping[str, pd.DataFrame]) ->
 
 
 def _measure(
-    test: Test, world: World, judgements: Mapping[str, pd.DataFrame], replicates: int, seed: int
+    test: Test,
+    world: World,
+    judgements: Mapping[str, pd.DataFrame],
+    replicates: int,
+    seed: int,
+    policy: ParsePolicy,
 ) -> Measured:
     assert test.contrast is not None  # noqa: S101
     treatment = judgements[test.contrast.treatment]
@@ -196,22 +219,17 @@ def _measure(
     minus = [cell for cell, weight in weights.items() if weight < 0]
     level = test.region().level
 
-    def difference(
-        treatment: pd.DataFrame, control: pd.DataFrame, over: Mapping[str, float] = weights
-    ) -> Interval:
-        return bootstrap_difference(treatment, control, over, replicates, seed, level=level)
-
+    bootstrap = partial(bootstrap_difference, replicates=replicates, seed=seed, level=level)
     beside = _BESIDE.get(test.average or "") if test.beyond is None else None
     return Measured(
-        difference=difference(treatment, control),
-        best_case=difference(best_case(treatment, plus), best_case(control, minus)),
-        worst_case=difference(best_case(treatment, minus), best_case(control, plus)),
-        seed_differences=tuple(seed_differences(treatment, control, weights)),
+        difference=bootstrap(treatment, control, weights, policy=policy),
+        best_case=bootstrap(best_case(treatment, plus), best_case(control, minus), weights),
+        worst_case=bootstrap(best_case(treatment, minus), best_case(control, plus), weights),
+        beyond_chance=bootstrap(treatment, control, weights, policy=policy, score=cohen_kappa)
+        if test.kind == "direction"
+        else None,
+        seed_differences=tuple(seed_differences(treatment, control, weights, policy)),
         beside=None
         if beside is None
-        else difference(treatment, control, _plain_mean(cells(beside, world))),
+        else bootstrap(treatment, control, cells(beside, world), policy=policy),
     )
-
-
-def _plain_mean(names: Sequence[str]) -> dict[str, float]:
-    return dict.fromkeys(names, 1 / len(names))

@@ -37,11 +37,14 @@ class Region:
         return -1 if high < self.low or low > self.high else 0
 
     def seeds_side(self, differences: Sequence[float]) -> int:
-        """The same for training seeds: their t interval or, with too few for one, all of them."""
+        """The same for training seeds: their t interval or, with too few for one, all of them.
+
+        0 for a single seed: one training run cannot tell what is owed to chance in training.
+        """
         interval = paired_seed_interval(differences, self.level)
         if interval is not None:
             return self.side(interval.low, interval.high)
-        return self.side(min(differences), max(differences)) if differences else 0
+        return self.side(min(differences), max(differences)) if len(differences) > 1 else 0
 
     def p_value(self, interval: Interval) -> float:
         """How surely the value lies in the region, by the normal approximation: small is sure.

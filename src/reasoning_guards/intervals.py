@@ -1,11 +1,11 @@
 """How sure an average is: bootstraps over source clusters, t intervals over training seeds.
 
-A bootstrap here draws each set's clusters with replacement, as many as the set has, so that a
-prompt that stands in two cells is drawn in both and no set changes size. Every cell's F1 is then
-computed anew. Intervals are percentile intervals of the replicates. A variant's judgements may
-carry a `seed`: the estimate is the mean over seeds, and one draw of clusters serves them all.
-The draw depends on nothing but the clusters and the random seed, so two variants judged on the
-same examples meet the same draws, which is what pairs their difference.
+A bootstrap here draws clusters with replacement, as many as there are, so that a prompt that stands
+in two cells, or a source that two sets share, is drawn in both. Sets that share none are drawn one
+by one. Every cell's score is then computed anew. Intervals are percentile intervals of the
+replicates. A variant's judgements may carry a `seed`: the estimate is the mean over seeds, and one
+draw of clusters serves them all. The draw depends on nothing but the clusters and the random seed,
+so two variants judged on the same examples meet the same draws, which pairs their difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from reasoning_guards.errors import UserError
-from reasoning_guards.scoring import ParsePolicy, f1_score, outcomes, require_cells
+from reasoning_guards.scoring import (
+    OUTCOMES,
+    ParsePolicy,
+    Score,
+    f1_score,
+    outcomes,
+    require_cells,
+)
 
 Cells = Sequence[str] | Mapping[str, float]
 """What is averaged: cells, by their plain mean; or cells with weights, for a contrast of means."""
@@ -75,8 +82,9 @@ def bootstrap_difference(
     seed: int = 0,
     policy: ParsePolicy = "wrong",
     level: float = 0.95,
+    score: Score = f1_score,
 ) -> Interval:
-    """Average F1 of the treatment minus that of the control, both on the same draws of clusters.
+    """Average score of the treatment minus that of the control, both on the same draws of clusters.
 
     Raises:
         MissingCellsError: a cell was not judged.
@@ -84,10 +92,11 @@ def bootstrap_difference(
     """
     treatment, control = (_in_cells(judged, cells) for judged in (treatment, control))
     _require_paired(treatment, control, PAIRING)
-    gains = _replicated(treatment, cells, replicates, seed, policy) - _replicated(
-        control, cells, replicates, seed, policy
+    treated, untreated = (
+        _replicated(judged, cells, replicates, seed, policy, score)
+        for judged in (treatment, control)
     )
-    return _percentile(gains, level)
+    return _percentile(treated - untreated, level)
 
 
 def seed_differences(
@@ -174,20 +183,37 @@ def _estimate(judgements: pd.DataFrame, cells: Cells, policy: ParsePolicy) -> fl
 
 
 def _replicated(
-    judgements: pd.DataFrame, cells: Cells, replicates: int, seed: int, policy: ParsePolicy
+    judgements: pd.DataFrame,
+    cells: Cells,
+    replicates: int,
+    seed: int,
+    policy: ParsePolicy,
+    score: Score = f1_score,
 ) -> FloatArray:
-    """The weighted sum of cells' F1: first as judged, then for each replicate."""
+    """The weighted sum of cells' scores: first as judged, then for each replicate."""
     weights = _weights(cells)
     rows = outcomes(_in_cells(judgements, cells), policy)
     rng = np.random.default_rng(seed)
     total = np.zeros(1 + replicates)
-    # Grouping sorts, so neither the order of rows nor the variant changes what is drawn.
-    for _, in_set in rows.groupby(rows["cell"].str.rsplit(":", n=1).str[0]):
-        clusters = np.sort(in_set["cluster"].unique())
+    # Everything is sorted, so neither the order of rows nor the variant changes what is drawn.
+    for _, together in rows.groupby(rows["cell"].map(_drawn_together(rows))):
+        clusters = np.sort(together["cluster"].unique())
         times_drawn = _times_drawn(len(clusters), replicates, rng)
-        for cell, in_cell in in_set.groupby("cell"):
-            total += weights[str(cell)] * _cell_f1(in_cell, clusters, times_drawn)
+        for cell, in_cell in together.groupby("cell"):
+            total += weights[str(cell)] * _cell_score(in_cell, clusters, times_drawn, score)
     return total
+
+
+def _drawn_together(rows: pd.DataFrame) -> pd.Series:
+    """Cell → number of its group: cells that share a cluster, if only by way of other cells."""
+    from scipy.sparse.csgraph import connected_components
+
+    cells, clusters = (pd.Index(rows[name].unique()).sort_values() for name in ("cell", "cluster"))
+    edges = rows[["cell", "cluster"]].drop_duplicates()
+    shared = np.zeros((len(cells), len(clusters)), dtype=int)
+    shared[cells.get_indexer(edges["cell"]), clusters.get_indexer(edges["cluster"])] = 1
+    _, group = connected_components(shared @ shared.T, directed=False)
+    return pd.Series(group, index=cells)
 
 
 def _times_drawn(clusters: int, replicates: int, rng: np.random.Generator) -> FloatArray:
@@ -198,19 +224,19 @@ def _times_drawn(clusters: int, replicates: int, rng: np.random.Generator) -> Fl
     return np.vstack([np.ones(clusters), times.reshape(replicates, clusters)])
 
 
-def _cell_f1(
-    in_cell: pd.DataFrame, clusters: npt.NDArray[np.object_], times_drawn: FloatArray
+def _cell_score(
+    in_cell: pd.DataFrame, clusters: npt.NDArray[np.object_], times_drawn: FloatArray, score: Score
 ) -> FloatArray:
-    """Mean over seeds of the mean over generations of F1, for each row of `times_drawn`."""
+    """Mean over seeds of the mean over generations, for each row of `times_drawn`."""
     table = (
-        in_cell.groupby(["cluster", "seed", "generation"])[["tp", "fp", "fn"]]
+        in_cell.groupby(["cluster", "seed", "generation"])[OUTCOMES]
         .sum()
         .unstack(["seed", "generation"], fill_value=0)
         .reindex(clusters, fill_value=0)
     )
-    tp, fp, fn = (times_drawn @ table[name].to_numpy(dtype=float) for name in ("tp", "fp", "fn"))
-    f1 = pd.DataFrame(f1_score(tp, fp, fn).T, index=table["tp"].columns)
-    return f1.groupby("seed").mean().mean().to_numpy(dtype=float)
+    drawn = (times_drawn @ table[name].to_numpy(dtype=float) for name in OUTCOMES)
+    scores = pd.DataFrame(score(*drawn).T, index=table["tp"].columns)
+    return scores.groupby("seed").mean().mean().to_numpy(dtype=float)
 
 
 def _percentile(replicated: FloatArray, level: float) -> Interval:

@@ -113,7 +113,12 @@ class Study:
             )
             if claim.id in measured
             else decisions.assess(
-                claim, world, judged, replicates, detectable=detectable.get(claim.id)
+                claim,
+                world,
+                judged,
+                replicates,
+                detectable=detectable.get(claim.id),
+                policy=self.profile.parse_policy,
             )
             for claim in mine
         }

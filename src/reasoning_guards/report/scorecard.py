@@ -32,20 +32,22 @@ def table(found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
     """One row per claim of the ledger, in its order; what no finding speaks of was not run.
 
     The paper's numbers stand as printed, one for each test of a shape. Holm's correction is over
-    the primary claims that were run.
+    all primary claims: one that was not run counts as far from significant, so that a p-value can
+    only fall when more chapters are run.
     """
     ledger = claims.load()
-    holm = hypotheses.holm(
-        {
-            name: finding.p_value
-            for name, finding in found.items()
-            if ledger[name].primary and finding.p_value is not None
-        }
+    tested = {
+        name: finding.p_value for name, finding in found.items() if finding.p_value is not None
+    }
+    corrected = hypotheses.holm(
+        {name: tested.get(name, 1.0) for name, claim in ledger.items() if claim.primary}
     )
     rows = {name: _row(claim, found.get(name, NOT_RUN)) for name, claim in ledger.items()}
     shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Claim's id")
-    corrected = {name: f"{p_value:.4f}" for name, p_value in holm.items()}
-    shown["Holm's p"] = [corrected.get(str(name), "") for name in shown.index]
+    shown["Holm's p"] = [
+        f"{corrected[name]:.4f}" if name in corrected and name in tested else ""
+        for name in map(str, shown.index)
+    ]
     return shown
 
 
@@ -88,13 +90,22 @@ def _row(claim: claims.Claim, finding: decisions.Finding) -> dict[str, str]:
         "Paper: treatment": ", ".join(f"{treatment:.3f}" for treatment, _ in papers),
         "Paper: control": ", ".join(f"{control:.3f}" for _, control in papers),
         "Paper: difference": tables.paper_difference(claim),
+        "Paper's own numbers": _remark(claim),
         "This run": tables.effect(finding),
         "Without all-harmful set": ", ".join(
             tables.with_interval(each, signed=True) for each in beside if each is not None
         ),
         "Verdict": finding.verdict,
+        "Beyond chance": tables.beyond_chance(finding),
         "Smallest margin": "" if margin is None else f"{margin:.3f}",
     }
+
+
+def _remark(claim: claims.Claim) -> str:
+    """Whether the numbers that the paper prints lie where the claim says, uncertainty aside."""
+    if not any(test.paper is not None for test in claim.tests):
+        return "none in tables"
+    return "do not bear it out" if claim.claimed_effect() is None else "bear it out"
 
 
 def _rule(claim: claims.Claim) -> str:

@@ -65,6 +65,7 @@ def findings(study: Study, found: Mapping[str, decisions.Finding]) -> pd.DataFra
         if hub:
             row["Paper's difference"] = paper_difference(claim)
         row["Difference here"] = effect(finding)
+        row["Beyond chance"] = beyond_chance(finding)
         row["Verdict"] = finding.verdict
         rows.append(row)
     return pd.DataFrame(rows, index=list(found)).rename_axis(columns="Id")
@@ -97,7 +98,13 @@ def effect(finding: decisions.Finding) -> str:
     for each in finding.measured:
         level = f" ({each.difference.level:.0%})" if each.difference.level != 0.95 else ""
         shown.append(with_interval(each.difference, signed=True) + level)
-    return ", ".join(shown)
+    return "; ".join(shown)
+
+
+def beyond_chance(finding: decisions.Finding) -> str:
+    """The difference in Cohen's kappa behind each claimed direction."""
+    given = (each.beyond_chance for each in finding.measured)
+    return "; ".join(with_interval(each, signed=True) for each in given if each is not None)
 
 
 def cell_label(cell: str) -> str:

@@ -87,7 +87,11 @@ def _rows(name: str, split: Split) -> tuple[_Row, ...]:
             continue
         if split != "train":
             taken = taken | {prompt}
-        rows.append(_labelled(rng, spec, f"{name}/{split}/{len(rows)}", situation, policy))
+        row = _labelled(rng, spec, f"{name}/{split}/{len(rows)}", situation, policy)
+        if twin:  # the same words but one: a pair stands or falls together
+            cluster = rows[-1].example.cluster
+            row = row._replace(example=row.example.model_copy(update={"cluster": cluster}))
+        rows.append(row)
     return tuple(rows)
 
 
