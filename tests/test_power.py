@@ -2,6 +2,7 @@
 
 from dataclasses import astuple, replace
 from math import asin, inf, pi
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -98,6 +99,8 @@ def test_cells_have_the_published_sizes_and_share_their_prompts():
     assert wg_response.harmful == pytest.approx(284 / 1709)
     assert (jbb.rows, jbb.clusters) == (300, 150)
     assert (simple.harmful, simple.f1) == (1, (0.990, 0.995))
+    recall = simple.right[:, 1]
+    assert 2 * recall / (1 + recall) == pytest.approx(simple.f1)  # no false alarms there
     assert cosa.rows == 40
     assert cosa.name not in PUBLISHED
 
@@ -258,10 +261,12 @@ def test_nothing_is_detectable_in_a_region_that_is_too_narrow():
     assert effects.detectable_room(
         Region(-1.001 * margin, 1.001 * margin, 0.90), se
     ) == pytest.approx(margin, rel=0.1)
+    assert effects.detectable_room(Region(-0.06, 0.06, 0.90), 0.05) == inf
 
 
 def test_a_shape_asks_more_than_any_of_its_parts():
     found = effects.detectable_effects()
+    assert found["rq2_plateau"] == inf  # a direction, and an equivalence that cannot be shown
     assert found["rq2_growth"] > found["rq1_average"]
     assert found["rq8_topic_following"] > found["rq8_average"]
 
@@ -340,6 +345,24 @@ def test_the_t_interval_covers_what_training_yields_on_these_examples():
 def f1_of(truth, right):
     hits, wrong = (truth & right).sum(axis=0), (~right).sum(axis=0)
     return 2 * hits / (2 * hits + wrong)
+
+
+def test_an_interval_over_examples_covers_as_little_as_the_formula_says_if_training_varies():
+    weights = weights_of("safety")
+    cells = shapes(weights, 100)
+    same = [replace(cell, f1=(cell.f1[1], cell.f1[1])) for cell in cells]
+    gains, covered = [], []
+    for number in range(500):
+        study = studies.draw(same, np.random.default_rng(number), training=0.15)
+        ours, theirs = replicate(studies.counted(study, weights), 200, number)
+        found = percentile(ours - theirs, 0.95)
+        gains.append(found.estimate)
+        covered.append(found.low <= 0 <= found.high)
+    se = variance.sample_error(weights, Design(limit=100))
+    total = np.std(gains)
+    assert total > 1.3 * se
+    expected = 2 * NormalDist().cdf(1.96 * se / total) - 1
+    assert np.mean(covered) == pytest.approx(expected, abs=0.04)
 
 
 @pytest.mark.slow
