@@ -141,7 +141,7 @@ MUTATIONS = (
     ),
     Mutation(
         "unpaired bootstrap",
-        "intervals.py",
+        "resampling.py",
         "    rng = np.random.default_rng(seed)",
         "    rng = np.random.default_rng()",
         "test_intervals.py",

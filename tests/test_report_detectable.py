@@ -22,7 +22,7 @@ def test_every_claim_has_its_row(table):
 
 def test_what_measures_no_f1_is_not_computed(table):
     other = [claim.id for claim in load().values() if claim.measure is not None]
-    columns = ["Detectable", "Detectable, training SD 0.005", "Power as printed", VERDICT]
+    columns = ["SE", "Detectable", "Power as printed", VERDICT]
     assert (table.loc[other, columns] == "not computed").all(axis=None)
     assert not (table.drop(index=other)[columns] == "not computed").any(axis=None)
 
@@ -41,6 +41,17 @@ def test_the_verdict_compares_what_is_claimed_with_what_is_detectable(table):
             assert word == "not if training varies"
         else:
             assert word == "could have been shown"
+
+
+def test_other_assumptions_are_shown_for_the_claims_with_a_number(table):
+    shown = detectable.assumptions()
+    without = ("not computed", "no number given", "contradicted by the paper's number")
+    assert list(shown.index) == list(table.index[~table[VERDICT].isin(without)])
+    assert (shown["as assumed"] == table.loc[shown.index, "Detectable"]).all()
+    least = shown.replace("none", np.inf).astype(float)
+    assert (least["guards 0.95 alike"] <= least["as assumed"]).all()
+    assert (least["as assumed"] <= least["one generation"]).all()
+    assert (least["the same, four runs"] <= least["training SD 0.005"]).all()
 
 
 def test_a_claim_without_a_number_is_told_from_one_the_number_contradicts(table):

@@ -1,6 +1,7 @@
 """What the paper's design could detect, as its page shows it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
@@ -32,6 +33,7 @@ the paper's Table 4 prints for four training sets of 5,000."""
 
 _PAPERS = Design()  # four generations, one training
 _VARYING = Design(training_sd=TRAINING_SDS[1])
+_ALIKE = Design(correlations=Correlations(guards=0.95))
 _AVERAGES = {
     "safety": "Safety, nine cells",
     "safety_without_all_positive": "Safety, eight cells",
@@ -119,6 +121,23 @@ def table() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Claim's id")
 
 
+def assumptions() -> pd.DataFrame:
+    """The smallest detectable effect of each claim with a number, if other things are assumed."""
+    designs = {
+        "as assumed": _PAPERS,
+        "guards 0.95 alike": _ALIKE,
+        "training SD 0.005": _VARYING,
+        "the same, four runs": replace(_VARYING, runs=4),
+        "one generation": replace(_PAPERS, generations=1),
+    }
+    rows = {
+        claim.id: {"Claimed": f"{claim.claimed_effect():.3g}"}
+        | {name: _shown(detectable_effect(claim, design)) for name, design in designs.items()}
+        for claim in _with_effect()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Claim's id")
+
+
 def verdict(claim: Claim) -> str:
     """Could the paper's design have shown a claim, were the paper's number the truth?"""
     claimed = claim.claimed_effect()
@@ -169,9 +188,7 @@ def numbers(simulated: int = 400) -> dict[str, str]:
         ),
         "power_primary": str(sum(claim.primary for claim in _with_effect())),
         "power_primary_not_shown": str(sum(claim.primary for claim in _not_shown(_PAPERS))),
-        "power_not_shown_alike": str(
-            len(_not_shown(Design(correlations=Correlations(guards=0.95))))
-        ),
+        "power_not_shown_alike": str(len(_not_shown(_ALIKE))),
         "power_rq1": f"{power_as_printed(_CLAIMS['rq1_average'], _PAPERS):.0%}",
         "power_rq1_claimed": f"{_CLAIMS['rq1_average'].claimed_effect():.3f}",
     }
@@ -190,31 +207,29 @@ def _row(claim: Claim) -> dict[str, str]:
     claimed = claim.claimed_effect()
     row = {
         "Rule": claim.kind.replace("_", "-"),
-        "Measured on": claim.measure or _measured_on(claim),
+        "Measured on": "another measure",
         "Paper's difference": tables.paper_difference(claim),
         "Claimed": "–" if claimed is None else f"{claimed:.3g}",
-        "SE": "–",
+        "SE": "not computed",
         "Detectable": "not computed",
-        "Detectable, training SD 0.005": "not computed",
         "Power as printed": "not computed",
     }
     if claim.measure is None:
+        beyond = f" beyond {claim.beyond}" if claim.beyond else ""
         errors = [sample_error(test.weights("hub"), _PAPERS) for test in claim.tests]
-        row["SE"] = ", ".join(dict.fromkeys(f"{se:.4f}" for se in errors))
-        row["Detectable"] = _shown(detectable_effect(claim, _PAPERS))
         power = power_as_printed(claim, _PAPERS)
         at_most = "at most " if claim.parts else ""
-        row["Power as printed"] = "–" if power is None else f"{at_most}{power:.0%}"
-        row["Detectable, training SD 0.005"] = _shown(detectable_effect(claim, _VARYING))
+        row |= {
+            "Measured on": f"{claim.average}{beyond}".replace("_", " "),
+            "SE": " to ".join(dict.fromkeys(f"{end(errors):.4f}" for end in (min, max))),
+            "Detectable": _shown(detectable_effect(claim, _PAPERS)),
+            "Power as printed": "–" if power is None else f"{at_most}{power:.0%}",
+        }
     return row | {"Verdict on the design": verdict(claim)}
 
 
-def _measured_on(claim: Claim) -> str:
-    return f"{claim.average}, beyond {claim.beyond}" if claim.beyond else str(claim.average)
-
-
 def _shown(effect: float) -> str:
-    return "none in the region" if effect == float("inf") else f"{effect:.4f}"
+    return "none" if effect == float("inf") else f"{effect:.4f}"
 
 
 def _with_effect() -> list[Claim]:
