@@ -141,7 +141,7 @@ MUTATIONS = (
     ),
     Mutation(
         "unpaired bootstrap",
-        "intervals.py",
+        "resampling.py",
         "    rng = np.random.default_rng(seed)",
         "    rng = np.random.default_rng()",
         "test_intervals.py",
@@ -180,6 +180,27 @@ MUTATIONS = (
         "prompt_harmful=any(marks)",
         "prompt_harmful=bool(marks[0])",
         "test_datasets.py",
+    ),
+    Mutation(
+        "power of a coin toss",
+        "power/effects.py",
+        "(critical + _NORMAL.inv_cdf(power)) * se",
+        "critical * se",
+        "test_power.py",
+    ),
+    Mutation(
+        "one guard's training variance for two guards'",
+        "power/variance.py",
+        "2 * design.training_sd**2",
+        "design.training_sd**2",
+        "test_power.py",
+    ),
+    Mutation(
+        "shared prompts forgotten in the standard error",
+        "power/variance.py",
+        "design.correlations.prompt * of_guards",
+        "0 * of_guards",
+        "test_power.py",
     ),
 )
 

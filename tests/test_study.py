@@ -205,6 +205,43 @@ def row(study, label):
     return planned.loc[[label]].iloc[0]
 
 
+def hub_judgements():
+    """Forty examples of each of the nine safety cells, three in four of them judged right."""
+    number = pd.Series(range(40))
+    truth = number % 2 == 0
+    frames = [
+        pd.DataFrame(
+            {
+                "cell": cell,
+                "example": "e" + number.astype(str),
+                "cluster": f"{cell}/" + number.astype(str),
+                "generation": 0,
+                "truth": truth,
+                "predicted": (truth == (number % 4 > 0)).astype("boolean"),
+            }
+        )
+        for cell in claims.cells("safety", "hub")
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_on_the_hub_an_open_claim_is_underpowered_where_the_design_cannot_detect_it():
+    judged = {"r_full": hub_judgements(), "nr": hub_judgements()}
+    study = chapters.rq1_efficacy(HUB)
+    assert study.findings(judged)["rq1_average"].verdict == "underpowered"
+    # Told that less than is claimed would show, the same answers leave the claim merely open.
+    told = study.findings(judged, detectable={"rq1_average": 0.001})
+    assert told["rq1_average"].verdict == "inconclusive"
+    assert study.findings(judged, detectable={})["rq1_average"].verdict == "inconclusive"
+
+
+def test_the_design_is_the_profiles():
+    profile = HUB.model_copy(update={"eval_examples": 50, "seeds": [0, 1], "generations": 4})
+    design = chapters.rq1_efficacy(profile).design()
+    assert (design.generations, design.runs, design.limit) == (4, 2, 50)
+    assert design.training_sd == 0
+
+
 def test_the_plan_says_what_is_cached_and_what_is_to_do():
     study = chapters.rq1_efficacy(TINY)
     before = row(study, "NR")

@@ -194,19 +194,24 @@ class Claim(Test):
         """The contrasts of its tests; none where a measure takes no two variants."""
         return tuple(test.contrast for test in self.tests if test.contrast is not None)
 
-    def claimed_effect(self) -> float | None:
-        """How far inside its region the paper's own number lies, at the nearest test.
-
-        An effect that can only be told apart from zero when it is larger than this leaves the
-        claim open. None where the paper gives no number, or one outside of its own claim.
-        """
+    def rooms(self) -> list[float]:
+        """How far inside its region the paper's own number lies, for each test that has one."""
         rooms = []
         for test in self.tests:
             if test.paper is not None:
                 rooms.append(test.region().room(test.paper.difference()))
             elif self.stated is not None:
                 rooms.append(test.region().room((self.stated.low + self.stated.high) / 2))
-        return min(rooms) if rooms and min(rooms) > 0 else None
+        return rooms
+
+    def claimed_effect(self) -> float | None:
+        """The smallest of these.
+
+        An effect that can only be told apart from zero when it is larger than this leaves the
+        claim open. None where the paper gives no number, or one outside of its own claim.
+        """
+        room = min(self.rooms(), default=0.0)
+        return room if room > 0 else None
 
 
 class Ledger(Entry):

@@ -1,11 +1,9 @@
 """How sure an average is: bootstraps over source clusters, t intervals over training seeds.
 
-A bootstrap here draws clusters with replacement, as many as there are, so that a prompt that stands
-in two cells, or a source that two sets share, is drawn in both. Sets that share none are drawn one
-by one. Every cell's score is then computed anew. Intervals are percentile intervals of the
-replicates. A variant's judgements may carry a `seed`: the estimate is the mean over seeds, and one
-draw of clusters serves them all. The draw depends on nothing but the clusters and the random seed,
-so two variants judged on the same examples meet the same draws, which pairs their difference.
+A bootstrap here draws clusters anew (see `resampling`); its intervals are percentile
+intervals of the replicates. A variant's judgements may carry a `seed`: the estimate is the mean
+over seeds, and one draw of clusters serves them all. Two variants judged on the same examples meet
+the same draws, which is what pairs their difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,18 +11,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from reasoning_guards.errors import UserError
-from reasoning_guards.scoring import (
-    OUTCOMES,
-    ParsePolicy,
-    Score,
-    f1_score,
-    outcomes,
-    require_cells,
-)
+from reasoning_guards.resampling import FloatArray, counted, replicate
+from reasoning_guards.scoring import ParsePolicy, Score, f1_score, outcomes, require_cells
 
 Cells = Sequence[str] | Mapping[str, float]
 """What is averaged: cells, by their plain mean; or cells with weights, for a contrast of means."""
@@ -34,8 +25,6 @@ FEWEST_SEEDS = 4
 
 PAIRING = ["cell", "example", "cluster", "truth"]
 """What two variants must have in common for their difference to be paired."""
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class UnpairedError(UserError):
@@ -71,7 +60,8 @@ def bootstrap_average(
     Raises:
         MissingCellsError: a cell was not judged.
     """
-    return _percentile(_replicated(judgements, cells, replicates, seed, policy), level)
+    (averages,) = _replicated([judgements], cells, replicates, seed, policy)
+    return percentile(averages, level)
 
 
 def bootstrap_difference(
@@ -92,11 +82,8 @@ def bootstrap_difference(
     """
     treatment, control = (_in_cells(judged, cells) for judged in (treatment, control))
     _require_paired(treatment, control, PAIRING)
-    treated, untreated = (
-        _replicated(judged, cells, replicates, seed, policy, score)
-        for judged in (treatment, control)
-    )
-    return _percentile(treated - untreated, level)
+    ours, theirs = _replicated([treatment, control], cells, replicates, seed, policy, score)
+    return percentile(ours - theirs, level)
 
 
 def seed_differences(
@@ -179,67 +166,23 @@ def _require_paired(treatment: pd.DataFrame, control: pd.DataFrame, keys: list[s
 
 
 def _estimate(judgements: pd.DataFrame, cells: Cells, policy: ParsePolicy) -> float:
-    return float(_replicated(judgements, cells, replicates=0, seed=0, policy=policy)[0])
+    return float(_replicated([judgements], cells, replicates=0, seed=0, policy=policy)[0, 0])
 
 
 def _replicated(
-    judgements: pd.DataFrame,
+    variants: Sequence[pd.DataFrame],
     cells: Cells,
     replicates: int,
     seed: int,
     policy: ParsePolicy,
     score: Score = f1_score,
 ) -> FloatArray:
-    """The weighted sum of cells' scores: first as judged, then for each replicate."""
-    weights = _weights(cells)
-    rows = outcomes(_in_cells(judgements, cells), policy)
-    rng = np.random.default_rng(seed)
-    total = np.zeros(1 + replicates)
-    # Everything is sorted, so neither the order of rows nor the variant changes what is drawn.
-    for _, together in rows.groupby(rows["cell"].map(_drawn_together(rows))):
-        clusters = np.sort(together["cluster"].unique())
-        times_drawn = _times_drawn(len(clusters), replicates, rng)
-        for cell, in_cell in together.groupby("cell"):
-            total += weights[str(cell)] * _cell_score(in_cell, clusters, times_drawn, score)
-    return total
+    rows = [outcomes(_in_cells(judgements, cells), policy) for judgements in variants]
+    return replicate(counted(rows, _weights(cells)), replicates, seed, score)
 
 
-def _drawn_together(rows: pd.DataFrame) -> pd.Series:
-    """Cell → number of its group: cells that share a cluster, if only by way of other cells."""
-    from scipy.sparse.csgraph import connected_components
-
-    cells, clusters = (pd.Index(rows[name].unique()).sort_values() for name in ("cell", "cluster"))
-    edges = rows[["cell", "cluster"]].drop_duplicates()
-    shared = np.zeros((len(cells), len(clusters)), dtype=int)
-    shared[cells.get_indexer(edges["cell"]), clusters.get_indexer(edges["cluster"])] = 1
-    _, group = connected_components(shared @ shared.T, directed=False)
-    return pd.Series(group, index=cells)
-
-
-def _times_drawn(clusters: int, replicates: int, rng: np.random.Generator) -> FloatArray:
-    """How often each cluster is drawn, (1 + replicates, clusters); once in the first row."""
-    drawn = rng.integers(clusters, size=(replicates, clusters))
-    flat = drawn + clusters * np.arange(replicates)[:, None]
-    times = np.bincount(flat.ravel(), minlength=replicates * clusters)
-    return np.vstack([np.ones(clusters), times.reshape(replicates, clusters)])
-
-
-def _cell_score(
-    in_cell: pd.DataFrame, clusters: npt.NDArray[np.object_], times_drawn: FloatArray, score: Score
-) -> FloatArray:
-    """Mean over seeds of the mean over generations, for each row of `times_drawn`."""
-    table = (
-        in_cell.groupby(["cluster", "seed", "generation"])[OUTCOMES]
-        .sum()
-        .unstack(["seed", "generation"], fill_value=0)
-        .reindex(clusters, fill_value=0)
-    )
-    drawn = (times_drawn @ table[name].to_numpy(dtype=float) for name in OUTCOMES)
-    scores = pd.DataFrame(score(*drawn).T, index=table["tp"].columns)
-    return scores.groupby("seed").mean().mean().to_numpy(dtype=float)
-
-
-def _percentile(replicated: FloatArray, level: float) -> Interval:
+def percentile(replicated: FloatArray, level: float) -> Interval:
+    """The percentile interval of what `replicate` gives for a variant, or of a difference."""
     estimate, replicates = replicated[0], replicated[1:]
     low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(estimate), float(low), float(high), float(replicates.std(ddof=1)), level)

@@ -18,6 +18,8 @@ from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.intervals import Interval
 from reasoning_guards.params import Profile
+from reasoning_guards.power import effects
+from reasoning_guards.power.variance import Design
 from reasoning_guards.recipes import Backbone, Cell, Decoding, Generation, Mode, Recipe
 from reasoning_guards.resources import Resources
 from reasoning_guards.training import data
@@ -102,10 +104,13 @@ class Study:
         Args:
             judged: judgements by variant.
             measured: what was measured for claims about other things than F1, by claim.
-            detectable: the smallest effect that can be detected, by claim.
+            detectable: the smallest effect that can be detected, by claim. By default that of the
+                profile's examples and generations, if training did not vary at all.
         """
         world, replicates = self.profile.world, self.profile.bootstrap_replicates
-        measured, detectable = measured or {}, detectable or {}
+        measured = measured or {}
+        if detectable is None:
+            detectable = effects.detectable_effects(self.design()) if world == "hub" else {}
         mine = [claim for claim in claims.load().values() if claim.chapter == self.chapter]
         return {
             claim.id: decisions.assess_measure(
@@ -122,6 +127,13 @@ class Study:
             )
             for claim in mine
         }
+
+    def design(self) -> Design:
+        """How the study is made, as far as it decides what can be detected."""
+        profile = self.profile
+        return Design(
+            generations=profile.generations, runs=len(profile.seeds), limit=profile.eval_examples
+        )
 
     def trivial(self) -> dict[str, pd.DataFrame]:
         """Judgements that take no language model, one frame per row of `baselines`."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reasoning_guards import claims, intervals
@@ -23,7 +24,7 @@ def averages(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[s
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
-    with plt.rc_context(_style()):
+    with plt.rc_context(style()):
         figure, axes = plt.subplots(figsize=(6.4, 0.5 * len(names) + 1.2))
         for height, name in enumerate(reversed(list(names))):
             colour, marker, legend = _KINDS[_kind(study, name)]
@@ -58,13 +59,51 @@ def averages(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[s
     return figure
 
 
+def detectable(effects: pd.DataFrame) -> Any:
+    """Claimed effects beside the smallest detectable ones, one claim above the other.
+
+    Args:
+        effects: a row per claim; claimed, detectable, and varying (detectable if trainings vary),
+            in F1; infinite where nothing in the claimed region can be detected.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
+    rows = effects.iloc[::-1].assign(height=range(len(effects)))
+    finite = rows[np.isfinite(rows["detectable"])]
+    never = rows[~np.isfinite(rows["detectable"])]
+    reach = finite["varying"].where(np.isfinite(finite["varying"]), finite["detectable"])
+    edge = 1.3 * max(rows["claimed"].max(), reach.max())
+    with plt.rc_context(style()):
+        figure, axes = plt.subplots(figsize=(6.4, 0.27 * len(rows) + 1.6))
+        axes.hlines(finite["height"], finite["detectable"], reach, color="#D55E00", linewidth=2)
+        for marker, colour, label, x, height in (
+            ("o", "#0072B2", "the paper's number", rows["claimed"], rows["height"]),
+            ("s", "#D55E00", "smallest detectable (line: if trainings vary)",
+             finite["detectable"], finite["height"]),
+            (">", "#767676", "nothing in the region is detectable",
+             [edge] * len(never), never["height"]),
+        ):  # fmt: skip
+            axes.plot(x, height, marker, color=colour, markersize=6, label=label)
+        axes.set_xscale("log")
+        axes.set_yticks(rows["height"], list(rows.index))
+        axes.set_ylim(-0.7, len(rows) - 0.3)
+        axes.set_xlabel("Distance into the claimed region (F1, log scale)")
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
+        figure.tight_layout()
+        plt.close(figure)
+    return figure
+
+
 def _kind(study: Study, name: str) -> str:
     if name in ("r_filler", "r_shuffled", "backbone") or name.startswith("null"):
         return "control"
     return study.variants[name].mode
 
 
-def _style() -> Any:
+def style() -> Any:
+    """What all figures have in common, for `matplotlib.pyplot.rc_context`."""
     return {
         "font.size": 11,
         "svg.fonttype": "none",

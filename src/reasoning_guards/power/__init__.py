@@ -1,0 +1,1 @@
+"""What a study in the paper's shape could detect, before anything is run."""
