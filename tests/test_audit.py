@@ -153,6 +153,16 @@ def test_topic_following_lowers_dynaguard_for_one_of_three_guards():
     assert judgement("DynaGuardrail too").judgement == "in part"
 
 
+def test_the_dual_guard_gains_one_to_three_points_in_two_of_nine_cells_and_loses_in_four():
+    nr, dual = "L3.1-8B-WILDGUARDMIX (NR)", "L3.1-8B-WILDGUARDMIX-Dual (NR)"
+    cells = WIDE[5].drop(columns="prompt_avg").join(WIDE[6].drop(columns="response_avg"))
+    gains = (cells.loc[dual] - cells.loc[nr]).round(3)
+    assert (gains.between(0.01, 0.03).sum(), (gains < 0).sum()) == (2, 4)
+    assert judgement("by 1 to 3 % across").shown.endswith(
+        "2 of 9 cells lie in that range and 4 fall."
+    )
+
+
 def test_the_spread_does_not_shrink_at_every_step():
     spread = WIDE[4].loc[["500", "1000", "2500", "5000"], "safety_avg_subset_std"]
     assert not spread.is_monotonic_decreasing
@@ -166,12 +176,12 @@ def test_the_spread_does_not_shrink_at_every_step():
         ("Guards that reason do better", "borne out"),
         ("rises with each larger", "borne out"),
         ("5,000 examples match", "borne out"),
-        ("beats the non-reasoning one by 1 to 3", "borne out"),
+        ("beats the non-reasoning one by 1 to 3", "in part"),
+        ("vary by less than 0.005", "in part"),
         ("original WildGuard slightly outperforms", "not borne out"),
         ("3 to 4 % on custom policies", "in part"),
         ("above all on custom policies", "in part"),
         ("costs Gemma a little", "not borne out"),
-        ("score alike in both tables", "not borne out"),
     ],
 )
 def test_the_judgements_are_those_the_cells_give(statement, expected):

@@ -280,6 +280,11 @@ def test_the_difference_follows_the_parse_policy_and_its_bounds_do_not():
     assert (wrong.best_case, wrong.worst_case) == (dropped.best_case, dropped.worst_case)
 
 
+def test_no_noise_at_all_bears_out_that_there_is_little():
+    noise = load()["rq1_decoding_noise"]
+    assert assess_measure(noise, "hub", Interval(0, 0, 0, 0, 0.95)).verdict == "reproduced"
+
+
 def test_a_measure_of_another_level_is_refused():
     with pytest.raises(ValueError, match=r"time_dual asks for an interval of level 0\.9"):
         assess_measure(load()["time_dual"], "hub", around(0.01, 0.01))

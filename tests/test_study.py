@@ -1,6 +1,7 @@
 """A study is known before it runs, runs what it lacks, and reads its answers as judgements."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ import pytest
 from reasoning_guards import artifacts, backbones, chapters, claims, generation, plan, scheduler
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Recipe
+from reasoning_guards.report import provenance
 from reasoning_guards.study import NotRunError
 from reasoning_guards.synthetic.backbone import NAMES, UnknownBackboneError
 
@@ -267,6 +269,24 @@ def test_the_plans_total_leaves_out_what_is_done():
         artifacts.make(value, lambda _: None)
     assert "Still to run: about 0.0 core hours." not in before
     assert "Still to run: about 0.0 core hours." in plan.text(HOURS)
+
+
+def test_a_training_that_is_done_or_that_nothing_waits_for_is_not_in_the_total():
+    study = chapters.rq1_efficacy(HOURS)
+
+    def left():
+        return float(plan.text(HOURS).rsplit("about ", 1)[1].split()[0])
+
+    everything = left()
+    for value in study.recipes():
+        artifacts.make(value, lambda _: None)
+    answers_alone = left()
+    assert 0 < answers_alone < 0.6 * everything
+    for value in study.generations():
+        artifacts.make(value, lambda _: None)
+    shutil.rmtree(artifacts.folder(max(study.recipes(), key=lambda recipe: recipe.sft.epochs)))
+    assert left() == 0
+    assert provenance.table(study).loc["Trained guards"].item() == str(len(study.recipes()))
 
 
 def test_the_plan_survives_a_corrupt_manifest():

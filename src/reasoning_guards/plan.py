@@ -72,15 +72,23 @@ def text(profile: Profile) -> str:
     """The plan of every chapter, as the command line prints it."""
     parts = []
     for name, chapter in CHAPTERS.items():
-        planned = table(chapter(profile))
+        study = chapter(profile)
         device = "GPU" if profile.device == "cuda" else "core"
         parts += [
             f"{name} with profile {profile.profile} ({profile.backbone}, {profile.engine})",
-            planned.to_string(),
-            f"Still to run: about {planned['Hours'][planned['Basis'] == 'assumed'].sum():.1f} "
-            f"{device} hours.",
+            table(study).to_string(),
+            f"Still to run: about {_hours_left(study):.1f} {device} hours.",
         ]
     return "\n".join(parts)
+
+
+def _hours_left(study: Study) -> float:
+    """Assumed hours of the answers that are missing, and of the trainings that they wait for."""
+    answers = [value for value in study.generations() if not artifacts.is_cached(value)]
+    guards = {value.guard for value in answers}
+    trainings = [r for r in study.recipes() if r in guards and not artifacts.is_cached(r)]
+    steps: list[Recipe | Generation] = [*trainings, *answers]
+    return sum(_hours(study.profile, step, measured=False) for step in steps)
 
 
 def _state(values: Sequence[Recipe | Generation]) -> str:

@@ -27,6 +27,7 @@ CELLS = {
     6: ("xstest", "jbb", "wg_response", "aegis_response"),
 }
 NAMED = ("xstest", "openai_moderation")
+PARTS = ("prompt", "response", "avg")
 DYNAGUARD = ("dyna_finance", "dyna_safety", "dyna_injection", "dyna_tax")
 
 
@@ -43,7 +44,7 @@ class Check:
 def checks() -> list[Check]:
     """Every check, in the order of the paper's sections."""
     makers: tuple[Callable[[], Iterator[Check]], ...] = (
-        _efficacy, _data, _budgets, _dual, _diversity, _difficult, _distribution, _custom,
+        _efficacy, _noise, _data, _budgets, _dual, _diversity, _difficult, _distribution, _custom,
         _topic_following, _gemma,
     )  # fmt: skip
     return [check for maker in makers for check in maker()]
@@ -88,6 +89,21 @@ def _efficacy() -> Iterator[Check]:
     )  # fmt: skip
 
 
+def _noise() -> Iterator[Check]:
+    rows = paper.results().query("table == 3").groupby("column")["value"]
+    noise = {part: list(rows.get_group(f"safety_{part}_run_std")) for part in PARTS}
+    small = {part: [value < 0.005 for value in values] for part, values in noise.items()}
+    yield Check(
+        "A", "Over four generations the safety scores vary by less than 0.005, typically.",
+        "Rows of Table 3 below 0.005: "
+        + ", ".join(f"{part} {sum(each)} of {len(each)}" for part, each in small.items()) + ".",
+        _judged(
+            all(2 * sum(each) > len(each) for each in small.values()),
+            in_part=any(2 * sum(each) > len(each) for each in small.values()),
+        ),
+    )  # fmt: skip
+
+
 def _data() -> Iterator[Check]:
     sizes = ("500", "1000", "2500", "5000")
     averages = [paper.value(4, size, "safety_avg") for size in sizes]
@@ -119,11 +135,16 @@ def _budgets() -> Iterator[Check]:
 
 def _dual() -> Iterator[Check]:
     columns = ("safety_prompt", "safety_response", "safety_avg")
-    found = [gain(1, f"{WG}-Dual (NR)", NR, column) for column in columns]
+    dual = f"{WG}-Dual (NR)"
+    found = [gain(1, dual, NR, column) for column in columns]
+    cells = [gain(table, dual, NR, column) for table in CELLS for column in CELLS[table]]
+    within = [0.01 <= value <= 0.03 for value in cells]
     yield Check(
-        "5.4", "Asked not to reason, the dual guard beats the non-reasoning one by 1 to 3 %.",
-        f"Prompt, response, average: {_listed(found, signed=True)}.",
-        _judged(all(0.01 <= value <= 0.03 for value in found)),
+        "5.4", "Asked not to reason, the dual guard beats the non-reasoning one by 1 to 3 % across "
+        "the benchmarks.",
+        f"Prompt, response, average: {_listed(found, signed=True)}; but {sum(within)} of "
+        f"{len(cells)} cells lie in that range and {sum(value < 0 for value in cells)} fall.",
+        _judged(all(within), in_part=all(0.01 <= value <= 0.03 for value in found)),
     )  # fmt: skip
     yield _equal(
         "5.4", "Asked to reason, the dual guard does as well as one that always reasons.",
@@ -137,14 +158,6 @@ def _diversity() -> Iterator[Check]:
     yield Check(
         "5.5", "500 examples, seen fifty times each, come within 3 % of the full set.",
         f"0.5k minus Full: {short:+.3f}.", _judged(short > -0.03),
-    )  # fmt: skip
-    table_4 = paper.value(4, "500", "safety_avg")
-    apart = round(paper.value(1, few, "safety_avg") - table_4, 3)
-    yield Check(
-        "D", "Guards trained on 500 examples score alike in both tables that have them.",
-        f"With 500 examples Table 1 prints {apart:+.3f} more than Table 4 ({table_4:.3f}); "
-        "the number of epochs may be why, and neither table gives it.",
-        _judged(abs(apart) <= COMPARABLE),
     )  # fmt: skip
 
 

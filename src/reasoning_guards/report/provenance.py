@@ -11,12 +11,16 @@ from reasoning_guards.study import Study
 
 
 def table(study: Study) -> pd.DataFrame:
-    """What was run, on what, with which versions, and how long making it took in all."""
-    manifests = [artifacts.manifest(value) for value in [*study.recipes(), *study.generations()]]
+    """What was run, on what, with which versions, and how long making it took in all.
+
+    A checkpoint may be gone once its guard has answered.
+    """
+    kept = [recipe for recipe in study.recipes() if artifacts.is_cached(recipe)]
+    manifests = [artifacts.manifest(value) for value in [*kept, *study.generations()]]
     facts = {
         "Profile": study.profile.profile,
         "Seeds": ", ".join(map(str, study.profile.seeds)),
-        "Commit": commit(),
+        "Commit of this page": commit(),
         "Trained guards": str(len(study.recipes())),
         "Answered cells": str(len(study.generations())),
         "Devices": _distinct(m["machine"]["device"] for m in manifests),
