@@ -13,6 +13,7 @@ from reasoning_guards.claims import load
 from reasoning_guards.decisions import Finding, Measured
 from reasoning_guards.intervals import Interval
 from reasoning_guards.params import Profile
+from reasoning_guards.power import effects
 from reasoning_guards.report import scorecard
 from reasoning_guards.study import Study
 
@@ -48,13 +49,30 @@ def test_a_row_says_what_the_paper_printed_and_what_this_run_found(shown):
     assert match["This run"] == "+0.001 [-0.004, +0.006] (90%)"
     assert match["Smallest margin"] == "0.006"
     assert match["Rule"] == "equivalence, margin 0.01"
-    assert shown.loc["rq2_growth", "Paper: difference"] == "+0.034, +0.048, +0.012"
+    assert shown.loc["rq2_growth", "Paper: difference"] == "+0.034; +0.048; +0.012"
     assert shown.loc["rq2_growth", "This run"].count("[") == 3
     assert shown.loc["rq6_grpo_loss", "Paper: difference"] == "-0.011 F1 (in words)"
     gain = shown.loc["rq4_dual_nr_gain", "Paper: difference"]
-    assert gain == "+0.015, +0.01 to +0.03 F1 (in words)"
+    assert gain == "+0.015; +0.01 to +0.03 F1 (in words)"
     assert shown.loc["rq3_words_per_trace", "Paper: difference"] == "not given"
     assert shown.loc["rq2_plateau", "Rule"] == "direction; equivalence, margin 0.01 (all of them)"
+
+
+def test_a_row_says_what_the_paper_could_have_detected_and_whether_its_numbers_bear_it_out(shown):
+    detected = shown["Paper could detect"]
+    assert detected["rq1_average"] == f"{effects.detectable_effects()['rq1_average']:.3f}"
+    assert (detected["rq2_match"], detected["time_full"]) == ("none", "not computed")
+    remarks = shown["Paper's own numbers"]
+    assert remarks["rq1_average"] == "bear it out"
+    assert remarks["gemma_particularly"] == "do not bear it out"
+    assert remarks["time_full"] == "none in tables"
+
+
+def test_a_chapter_that_there_is_can_be_reached_from_its_claims(shown):
+    html = scorecard.page(shown).data
+    links = re.findall(r'<td><a href="(\w+).html">(\w+)</a></td>', html)
+    assert set(links) == {("rq1_efficacy", "rq1_efficacy")}
+    assert len(links) == (shown["Chapter"] == "rq1_efficacy").sum()
 
 
 def test_holm_counts_every_primary_claim_and_shows_those_that_were_run(shown):
@@ -77,7 +95,8 @@ def test_the_download_and_the_table_hold_the_scorecard(shown):
     cells = re.findall(r"<(?:td|th[^>]*)>(.*?)</t[dh]>", html)
     width = 1 + len(shown.columns)
     assert len(cells) == width * (1 + len(shown))
-    assert [unescape(cell) for cell in cells[width : 2 * width]] == [
+    plain = [unescape(re.sub("<[^>]+>", "", cell)) for cell in cells]
+    assert plain[width : 2 * width] == [
         "rq1_average",
         *shown.loc["rq1_average"],
     ]

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from html import escape
+from math import isinf
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,6 +11,8 @@ import pandas as pd
 from reasoning_guards import claims, decisions, hypotheses
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
+from reasoning_guards.power import effects
+from reasoning_guards.power.variance import Design
 from reasoning_guards.report import markup, tables
 
 if TYPE_CHECKING:
@@ -67,7 +70,10 @@ def page(shown: pd.DataFrame) -> "Markdown":
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in ["Id", *shown.columns])
     body = "".join(
         f'<tr><th scope="row">{escape(str(name))}</th>'
-        + "".join(f"<td>{escape(str(value))}</td>" for value in row)
+        + "".join(
+            f"<td>{_cell(column, value)}</td>"
+            for column, value in zip(shown.columns, row, strict=True)
+        )
         + "</tr>"
         for name, row in zip(shown.index, shown.to_numpy().tolist(), strict=True)
     )
@@ -82,22 +88,23 @@ def _row(claim: claims.Claim, finding: decisions.Finding) -> dict[str, str]:
     papers = [test.paper.scores() for test in claim.tests if test.paper is not None]
     margin, beside = finding.smallest_margin, [each.beside for each in finding.measured]
     return {
-        "Chapter": claim.chapter,
-        "Section": f"§{claim.section}",
         "Claim": claim.statement,
-        "Endpoint": "primary" if claim.primary else "exploratory",
-        "Rule": _rule(claim),
-        "Paper: treatment": ", ".join(f"{treatment:.3f}" for treatment, _ in papers),
-        "Paper: control": ", ".join(f"{control:.3f}" for _, control in papers),
-        "Paper: difference": tables.paper_difference(claim),
-        "Paper's own numbers": _remark(claim),
+        "Verdict": finding.verdict,
         "This run": tables.effect(finding),
-        "Without all-harmful set": ", ".join(
+        "Beyond chance": tables.beyond_chance(finding),
+        "Without all-harmful set": "; ".join(
             tables.with_interval(each, signed=True) for each in beside if each is not None
         ),
-        "Verdict": finding.verdict,
-        "Beyond chance": tables.beyond_chance(finding),
         "Smallest margin": "" if margin is None else f"{margin:.3f}",
+        "Paper: treatment": "; ".join(f"{treatment:.3f}" for treatment, _ in papers),
+        "Paper: control": "; ".join(f"{control:.3f}" for _, control in papers),
+        "Paper: difference": tables.paper_difference(claim),
+        "Paper's own numbers": _remark(claim),
+        "Paper could detect": _detectable(claim),
+        "Rule": _rule(claim),
+        "Endpoint": "primary" if claim.primary else "exploratory",
+        "Section": f"§{claim.section}",
+        "Chapter": claim.chapter,
     }
 
 
@@ -106,6 +113,24 @@ def _remark(claim: claims.Claim) -> str:
     if not any(test.paper is not None for test in claim.tests):
         return "none in tables"
     return "do not bear it out" if claim.claimed_effect() is None else "bear it out"
+
+
+def _detectable(claim: claims.Claim) -> str:
+    """How far inside its region a value must lie for a design like the paper's to find it."""
+    if claim.measure is not None:
+        return "not computed"
+    effect = effects.detectable_effect(claim, Design())
+    return "none" if isinf(effect) else f"{effect:.3f}"
+
+
+def _cell(column: str, value: object) -> str:
+    """A value as HTML; the name of a chapter that there is leads to it."""
+    shown = escape(str(value))
+    return (
+        f'<a href="{shown}.html">{shown}</a>'
+        if column == "Chapter" and value in CHAPTERS
+        else shown
+    )
 
 
 def _rule(claim: claims.Claim) -> str:

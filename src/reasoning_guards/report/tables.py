@@ -83,11 +83,11 @@ def paper_difference(claim: claims.Claim) -> str:
     """What the paper prints or states, treatment minus control, for each of a claim's tests."""
     printed = [f"{test.paper.difference():+.3f}" for test in claim.tests if test.paper is not None]
     if claim.stated is None:
-        return ", ".join(printed) or "not given"
+        return "; ".join(printed) or "not given"
     ends = dict.fromkeys([claim.stated.low, claim.stated.high])
     sign = "+" if claim.measure is None else ""
     stated = f"{' to '.join(f'{end:{sign}.4g}' for end in ends)} {claim.stated.unit} (in words)"
-    return ", ".join([*printed, stated])
+    return "; ".join([*printed, stated])
 
 
 def effect(finding: decisions.Finding) -> str:
