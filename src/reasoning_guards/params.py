@@ -68,9 +68,9 @@ class Profile(BaseModel):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1
     epochs_reasoning: Annotated[int, Field(ge=1)] = 6
-    epochs_non_reasoning: Annotated[int, Field(ge=1)] = 6
-    learning_rate_reasoning: Annotated[float, Field(gt=0, lt=1)] = 4e-3
-    learning_rate_non_reasoning: Annotated[float, Field(gt=0, lt=1)] = 4e-3
+    epochs_non_reasoning: Annotated[int, Field(ge=1)] = 12
+    learning_rate_reasoning: Annotated[float, Field(gt=0, lt=1)] = 8e-3
+    learning_rate_non_reasoning: Annotated[float, Field(gt=0, lt=1)] = 2e-3
     batch_size: Annotated[int, Field(ge=1)] = 16
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

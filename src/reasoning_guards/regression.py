@@ -20,23 +20,30 @@ BOUNDS = "regression_bounds.csv"
 # smoke profile's own seed is among them, so only what another machine's arithmetic does to it is to
 # be allowed for, and that is less than what another seed does.
 MARGIN = 0.1
+# What learns from the labels comes before what cannot.
+ORDERINGS = [
+    (learner, other)
+    for learner in ("nr", "r_full", "r_1")
+    for other in ("r_filler", "r_shuffled", "null_nr", "null_r")
+]
 
 
 def quantities(study: Study, judged: Mapping[str, pd.DataFrame]) -> pd.Series:
-    """What is bounded: each variant's averages, unparsable share and margin over a control."""
+    """What is bounded for each variant: F1, agreement with the truth, answers without a verdict.
+
+    Agreement is Cohen's kappa over all answers, which is near 0 for whoever has learnt nothing,
+    however often they say "harmful"; the F1 of a guard of that kind may be anything.
+    """
     world, policy = study.profile.world, study.profile.parse_policy
     found: dict[str, float] = {}
     for name, frame in judged.items():
-        scored = scoring.scores(frame, policy)
-        for average in ("prompt", "response", "safety"):
-            found[f"{name}: {average} average"] = scoring.average(
-                scored, claims.cells(average, world)
-            )
+        cells = claims.cells("safety", world)
+        counts = scoring.outcomes(frame, policy)[list(scoring.OUTCOMES)].sum()
+        found[f"{name}: safety average"] = scoring.average(scoring.scores(frame, policy), cells)
+        found[f"{name}: kappa"] = float(scoring.cohen_kappa(*(counts.to_numpy(float)[:, None]))[0])
         found[f"{name}: unparsable share"] = float(frame["predicted"].isna().mean())
-    for better, worse in (("r_1", "r_filler"), ("r_1", "r_shuffled"), ("r_1", "nr")):
-        found[f"{better} minus {worse}"] = (
-            found[f"{better}: safety average"] - found[f"{worse}: safety average"]
-        )
+    for better, worse in ORDERINGS:
+        found[f"{better} minus {worse}, kappa"] = found[f"{better}: kappa"] - found[f"{worse}: kappa"]
     return pd.Series(found).round(4)
 
 
