@@ -14,6 +14,10 @@ class TooFewExamplesError(UserError):
     """A recipe asks for more training examples than its set has."""
 
 
+class NoRefusalLabelsError(UserError):
+    """Guards are to learn the refusal line from a set that labels no refusals."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """One training sequence before tokenisation: an example, how it is asked, what to answer."""
@@ -25,11 +29,18 @@ class Lesson:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Token ids and loss mask per sequence, and how many had their judged text shortened."""
+    """What is trained on.
+
+    Attributes:
+        input_ids, completion_mask: per sequence, one entry per token.
+        shortened: sequences whose judged text was shortened.
+        unlabelled: examples of the whole split left out for want of a refusal label.
+    """
 
     input_ids: list[list[int]]
     completion_mask: list[list[int]]
     shortened: int
+    unlabelled: int
 
 
 def lessons(recipe: Recipe) -> list[Lesson]:
@@ -37,7 +48,10 @@ def lessons(recipe: Recipe) -> list[Lesson]:
 
     A dual-mode guard reasons on a random half and answers directly on the other (paper §5.4).
     """
-    examples = subset(recipe)
+    return _lessons(recipe, subset(recipe))
+
+
+def _lessons(recipe: Recipe, examples: list[Example]) -> list[Lesson]:
     if recipe.labels == "random":
         examples = [with_random_labels(example) for example in examples]
     if recipe.traces is None:
@@ -61,21 +75,42 @@ def lessons(recipe: Recipe) -> list[Lesson]:
 def subset(recipe: Recipe) -> list[Example]:
     """The random subset the recipe names, the same whatever else it varies.
 
-    Subsets of one seed are nested: the smaller is the head of the larger.
+    Subsets of one seed are nested: the smaller is the head of the larger. A guard that is asked
+    for the refusal line learns from no answered example without a refusal label.
 
     Raises:
         TooFewExamplesError: if the training split is smaller than `n_train`.
+        NoRefusalLabelsError: if the refusal line is asked for and no response has its label.
     """
-    examples = list(datasets.load(recipe.train_set, "train", None))
-    if recipe.n_train is None:
-        return examples
-    if recipe.n_train > len(examples):
+    return _drawn(recipe)[0]
+
+
+def _drawn(recipe: Recipe) -> tuple[list[Example], int]:
+    """The subset, and how many examples of the whole split had no label for the refusal line."""
+    split = list(datasets.load(recipe.train_set, "train", None))
+    if recipe.n_train is not None:
+        # Before any is left out: the refusal line then changes which examples are there, and not
+        # their order.
+        random.Random(f"subset/{recipe.subset_seed}").shuffle(split)
+    examples = [e for e in split if not recipe.backbone.refusal_line or _teaches_refusal(e)]
+    unlabelled = len(split) - len(examples)
+    if unlabelled and all(example.response is None for example in examples):
+        raise NoRefusalLabelsError(
+            f"The training split of {recipe.train_set} labels no refusals, so the line "
+            "`Response refusal` cannot be learnt from it: set refusal_line: false."
+        )
+    if recipe.n_train is not None and recipe.n_train > len(examples):
+        without = f" ({unlabelled} more have no refusal label)" if unlabelled else ""
         raise TooFewExamplesError(
             f"n_train is {recipe.n_train}, but the training split of {recipe.train_set} has "
-            f"{len(examples)} examples: ask for at most that many, or None for all."
+            f"{len(examples)} examples{without}: ask for at most that many, or None for all."
         )
-    random.Random(f"subset/{recipe.subset_seed}").shuffle(examples)
-    return examples[: recipe.n_train]
+    return examples[: recipe.n_train], unlabelled
+
+
+def _teaches_refusal(example: Example) -> bool:
+    """Whether the refusal line has an answer: its label, or that there is no response."""
+    return example.response is None or example.response_refusal is not None
 
 
 def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
@@ -88,7 +123,8 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
     input_ids: list[list[int]] = []
     completion_mask: list[list[int]] = []
     shortened = 0
-    for lesson in lessons(recipe):
+    examples, unlabelled = _drawn(recipe)
+    for lesson in _lessons(recipe, examples):
         completion = prompts.completion(
             lesson.example, lesson.trace, refusal_line=recipe.backbone.refusal_line
         )
@@ -106,4 +142,4 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
         shortened += prompt.shortened
         input_ids.append(prompt.ids + answer)
         completion_mask.append([0] * len(prompt.ids) + [1] * len(answer))
-    return TrainingData(input_ids, completion_mask, shortened)
+    return TrainingData(input_ids, completion_mask, shortened, unlabelled)

@@ -21,7 +21,8 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
     `log_history.json` (loss and learning rate by step).
 
     Returns:
-        Notes for the manifest: sequences, tokens, shortened sequences, steps, final loss.
+        Notes for the manifest: sequences, tokens, shortened sequences, examples left out for want
+        of a refusal label, steps, final loss.
     """
     import torch
     from datasets import Dataset
@@ -54,6 +55,7 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         "tokens": sum(map(len, data.input_ids)),
         "completion_tokens": sum(map(sum, data.completion_mask)),
         "shortened": data.shortened,
+        "without_refusal_label": data.unlabelled,
         "steps": result.global_step,
         "loss": result.training_loss,
     }
