@@ -1,5 +1,6 @@
 """The variants and cells of each chapter, known without executing its notebook."""
 
+import difflib
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -20,6 +21,10 @@ _TAXONOMY = {
 
 class NoTaxonomyError(UserError):
     """Hub benchmarks are to be judged by the taxonomy of a training set that has none here."""
+
+
+class UnknownDatasetRevisionError(UserError):
+    """A revision is set for a dataset that is not on the list of hub datasets."""
 
 
 def rq1_efficacy(profile: Profile) -> Study:
@@ -80,9 +85,26 @@ def safety_cells(profile: Profile) -> tuple[Cell, ...]:
             task=task,  # type: ignore[arg-type]  # the ledger's cells name a task
             split=datasets.TEST_SPLITS.get(dataset, "test"),
             policy=policy,
+            revision=_revision(profile, dataset),
         )
         for dataset, task in names
     )
+
+
+def _revision(profile: Profile, dataset: str) -> str:
+    """The revision that the profile sets for a hub dataset, and `main` for any other set.
+
+    Raises:
+        UnknownDatasetRevisionError: if the profile sets one for a dataset that is not known.
+    """
+    for named in profile.dataset_revisions:
+        if named not in datasets.HUB_SPLITS:
+            near = difflib.get_close_matches(named, datasets.HUB_SPLITS, n=1, cutoff=0)[0]
+            raise UnknownDatasetRevisionError(
+                f"dataset_revisions names {named!r}, which is no hub dataset known here: did you "
+                f"mean {near!r}?"
+            )
+    return profile.dataset_revisions.get(datasets.hub_id(dataset) or "", "main")
 
 
 def _backbones(profile: Profile) -> dict[int, Backbone]:
@@ -119,6 +141,7 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
         seed: Recipe(
             backbone=backbone,
             train_set=profile.train_set,
+            train_revision=_revision(profile, profile.train_set),
             n_train=profile.n_train,
             subset_seed=seed,
             traces=traces,

@@ -40,6 +40,7 @@ class Profile(BaseModel):
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
         backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in turn.
         train_set: hub id or "synthetic/<name>".
+        dataset_revisions: hub id → branch, tag or commit of that dataset; `main` where it has none.
         n_train: examples trained on, or None for the whole training split.
         seeds: one training run per seed and variant.
         control_seeds: with how many of them controls are run.
@@ -64,6 +65,7 @@ class Profile(BaseModel):
     refusal_line: bool = True
     teacher: str = "rule"
     train_set: str = "synthetic/meadow"
+    dataset_revisions: dict[str, str] = {}
     n_train: Annotated[int, Field(ge=1)] | None = 640
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1

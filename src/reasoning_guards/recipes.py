@@ -18,6 +18,11 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+_MAIN = Field(default="main", exclude_if=lambda revision: revision == "main")
+"""A dataset's revision. The default is left out of the value's JSON, and so of its key; which
+commit it was stands in the artifact's manifest."""
+
+
 class TraceSpec(Value):
     """Where the reasoning a guard is trained on comes from.
 
@@ -74,6 +79,7 @@ class Recipe(Value):
     Attributes:
         backbone: where training starts, and how the guard is asked.
         train_set: hub id or "synthetic/<name>".
+        train_revision: branch, tag or commit of a hub set.
         n_train: size of the random subset, or None for the whole training split.
         subset_seed: draws the subset.
         labels: "given"; or "random", the null world in which there is nothing to learn.
@@ -84,6 +90,7 @@ class Recipe(Value):
 
     backbone: Backbone
     train_set: str
+    train_revision: str = _MAIN
     n_train: Annotated[int, Field(ge=1)] | None = None
     subset_seed: int = 0
     labels: Literal["given", "random"] = "given"
@@ -107,6 +114,7 @@ class Cell(Value):
         policy: the taxonomy a set without a policy of its own is judged by (the one the guard was
             trained on), or None where each example brings its policy.
         labels: "random" in the null world.
+        revision: branch, tag or commit of a hub set.
     """
 
     dataset: str
@@ -114,6 +122,7 @@ class Cell(Value):
     split: str = "test"
     policy: str | None = None
     labels: Literal["given", "random"] = "given"
+    revision: str = _MAIN
 
     @property
     def name(self) -> str:

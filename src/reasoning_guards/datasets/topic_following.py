@@ -26,14 +26,14 @@ SPLITS = {"train": "mixtral", "test": "mixtral"}
 _ROLES = {"user": False, "assistant": True}
 
 
-def examples(split: str, task: Task | None) -> list[Example]:
+def examples(split: str, task: Task | None, revision: str = "main") -> list[Example]:
     """The split's examples; distractors whose assistant turn is not in the dialogue are left out.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
     found, homeless = [], 0
-    for row in read(HUB_ID, SPLITS, split):
+    for row in read(HUB_ID, SPLITS, split, revision):
         turns = _turns(row)
         distractors = row.records("distractors", "bot turn", "distractor")
         placed = [(_after(turns, said), text) for said, text in distractors]

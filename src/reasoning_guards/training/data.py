@@ -87,7 +87,7 @@ def subset(recipe: Recipe) -> list[Example]:
 
 def _drawn(recipe: Recipe) -> tuple[list[Example], int]:
     """The subset, and how many examples of the whole split had no label for the refusal line."""
-    split = list(datasets.load(recipe.train_set, "train", None))
+    split = list(datasets.load(recipe.train_set, "train", None, revision=recipe.train_revision))
     if recipe.n_train is not None:
         # Before any is left out: the refusal line then changes which examples are there, and not
         # their order.

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import backbones
+from reasoning_guards import backbones, datasets
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.resources import Resources
 from reasoning_guards.training.data import tokenise
@@ -22,7 +22,7 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
 
     Returns:
         Notes for the manifest: sequences, tokens, shortened sequences, examples left out for want
-        of a refusal label, steps, final loss.
+        of a refusal label, of which commit a hub set was, steps, final loss.
     """
     import torch
     from datasets import Dataset
@@ -55,6 +55,7 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         "tokens": sum(map(len, data.input_ids)),
         "completion_tokens": sum(map(sum, data.completion_mask)),
         "shortened": data.shortened,
+        "dataset_commit": datasets.commit(recipe.train_set, recipe.train_revision),
         "without_refusal_label": data.unlabelled,
         "steps": result.global_step,
         "loss": result.training_loss,
