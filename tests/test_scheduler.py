@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoning_guards import artifacts, chapters, scheduler
+from reasoning_guards import artifacts, chapters, scheduler, traces
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Generation, Recipe
 from reasoning_guards.resources import Resources
@@ -299,3 +299,13 @@ def test_one_job_in_a_file_is_done_and_its_failure_is_a_sentence_and_an_exit_cod
     assert "medow" in scheduler.Reply.model_validate_json(done.stdout).failed
     assert "Traceback" not in done.stderr
     assert Path(tmp_path, "cache", "checkpoint").is_dir()
+
+
+def test_guards_that_would_learn_from_missing_traces_are_refused_before_anything_starts(workers):
+    profile = TINY.model_copy(update={"train_set": "allenai/wildguardmix", "world": "hub"})
+    study = chapters.rq1_efficacy(profile)
+    with pytest.raises(traces.NoTracesError):
+        study.run()
+    assert workers.made == []
+    scheduler.run(study.generations(["nr"])[:1], Resources(), 1)
+    assert len(workers.made) == 2

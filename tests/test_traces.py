@@ -67,3 +67,14 @@ def test_controls_follow_from_their_seed(examples: list[Example], content: str) 
 def test_an_unknown_teacher_is_refused_in_one_sentence(examples: list[Example]) -> None:
     with pytest.raises(traces.UnknownTeacherError, match="'oracle' has no traces"):
         traces.write(TraceSpec(teacher="oracle"), examples, 0)
+
+
+def test_a_set_without_traces_is_refused_whoever_the_teacher() -> None:
+    traces.require(FULL, "synthetic/meadow")
+    for teacher_name in ("rule", "deepseek-ai/DeepSeek-R1"):
+        with pytest.raises(traces.NoTracesError) as error:
+            traces.require(TraceSpec(teacher=teacher_name), "allenai/wildguardmix")
+        assert "no reasoning traces for allenai/wildguardmix" in str(error.value)
+        assert "'rule'" not in str(error.value)
+    with pytest.raises(traces.UnknownTeacherError, match="set `teacher` to 'rule'"):
+        traces.require(TraceSpec(teacher="oracle"), "synthetic/meadow")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reasoning_guards import artifacts
+from reasoning_guards import artifacts, traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Generation, Recipe
 from reasoning_guards.resources import Resources
@@ -118,11 +118,16 @@ def run(
         report: takes a line of progress each time a value is made.
 
     Raises:
+        NoTracesError, UnknownTeacherError: before anything starts, if a guard is to learn from
+            traces that there are not.
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
     missing = _missing(values)
     if not missing:
         return
+    for value in missing.values():
+        if isinstance(value, Recipe) and value.traces:
+            traces.require(value.traces, value.train_set)
     pythons = {key: _python(value) for key, value in missing.items()}
     progress = Progress({key: cost(value) for key, value in missing.items()}, report)
     board = _Board(missing)

@@ -5,11 +5,36 @@ import random
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import TraceSpec
+from reasoning_guards.synthetic import corpora
 from reasoning_guards.synthetic import teacher as rule_teacher
 
 
 class UnknownTeacherError(UserError):
     """No teacher of that name is known."""
+
+
+class NoTracesError(UserError):
+    """Reasoning guards are to be trained on a set for which there are no traces."""
+
+
+def require(spec: TraceSpec, train_set: str) -> None:
+    """Refuse what `write` could not give, before anything is loaded or trained.
+
+    Raises:
+        NoTracesError: for a set outside the embedded world, whoever the teacher.
+        UnknownTeacherError: if the spec names a teacher this package does not have.
+    """
+    if train_set not in corpora.SETS:
+        raise NoTracesError(
+            f"There are no reasoning traces for {train_set}, by {spec.teacher} or any other "
+            "teacher, so no reasoning guard can be trained on it yet: run a profile of the "
+            "embedded world, such as cpu, or a study of guards that do not reason."
+        )
+    if spec.teacher != "rule":
+        raise UnknownTeacherError(
+            f"The teacher {spec.teacher!r} has no traces for {train_set}: set `teacher` to 'rule', "
+            "the embedded world's own."
+        )
 
 
 def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str]:
@@ -25,8 +50,8 @@ def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str]:
     """
     if spec.teacher != "rule":
         raise UnknownTeacherError(
-            f"The teacher {spec.teacher!r} has no traces here: set `teacher` to 'rule', which "
-            "knows the embedded world's examples."
+            f"The teacher {spec.teacher!r} has no traces here: 'rule' is the only one, and knows "
+            "the embedded world's examples alone."
         )
     real = [rule_teacher.trace(example, spec.sentences) for example in examples]
     if spec.content == "real":

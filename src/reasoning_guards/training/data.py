@@ -52,6 +52,8 @@ def lessons(recipe: Recipe) -> list[Lesson]:
 
 
 def _lessons(recipe: Recipe, examples: list[Example]) -> list[Lesson]:
+    if recipe.traces:
+        traces.require(recipe.traces, recipe.train_set)
     if recipe.labels == "random":
         examples = [with_random_labels(example) for example in examples]
     if recipe.traces is None:
