@@ -25,7 +25,7 @@ class Hub:
         repositories: hub id → path → content.
         revisions: branch or tag → commit, for every repository.
         refusal: status, error code and message of every answer, if it refuses all.
-        cut_after: bytes of a file's content after which a connection breaks; None to send it whole.
+        cuts: bytes after which the connection breaks, for the files sent next; then all go whole.
         asked: method, path and range of each request.
     """
 
@@ -33,7 +33,7 @@ class Hub:
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     revisions: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
     refusal: tuple[int, str, str] | None = None
-    cut_after: int | None = None
+    cuts: list[int] = field(default_factory=list)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
 
     def commit(self, revision: str) -> str | None:
@@ -84,6 +84,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(status, {"X-Error-Code": code, "X-Error-Message": message})
             return
         parts = path.removeprefix("/api").strip("/").split("/")
+        if parts[0] not in ("datasets", "models"):
+            self._answer(404, {})
+            return
         hub_id, rest = "/".join(parts[1:3]), parts[3:]
         files = hub.repositories.get(hub_id)
         if files is None:
@@ -129,7 +132,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         start = int(asked_from.removeprefix("bytes=").split("-")[0]) if asked_from else 0
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self._answer(206 if start else 200, headers, content[start:], hub.cut_after)
+        cut = hub.cuts.pop(0) if self.command == "GET" and hub.cuts else None
+        self._answer(206 if start else 200, headers, content[start:], cut)
 
     def _answer(
         self, status: int, headers: dict[str, str], body: bytes = b"", cut: int | None = None

@@ -36,7 +36,16 @@ def refusal(capsys, *arguments):
 
 
 @pytest.mark.parametrize(
-    "command", [["plan"], ["run"], ["chapter", "rq1_efficacy"], ["book"]], ids=lambda c: c[0]
+    "command",
+    [
+        ["plan"],
+        ["plan", "--check"],
+        ["mirror", "--to", "nowhere"],
+        ["run"],
+        ["chapter", "rq1_efficacy"],
+        ["book"],
+    ],
+    ids=lambda c: c[0],
 )
 def test_every_command_refuses_an_unknown_profile_and_an_unknown_parameter(
     capsys, command, misspelt

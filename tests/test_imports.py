@@ -37,7 +37,8 @@ LAYERS = [
     ["study"],
     ["chapters"],
     ["tuning"],
-    ["plan", "regression", "report"],
+    ["access", "plan", "regression", "report"],
+    ["mirror"],
     ["book"],
     ["cli"],
 ]

@@ -166,9 +166,8 @@ def _from_hub(hub_id: str, config: str | None, split: str, revision: str) -> "Da
     from datasets.exceptions import DatasetGenerationError
 
     wanted = f"{hub_id} ({_named(config, split)}, revision {revision!r})"
-    file = "/".join(filter(None, (hub_id, config, f"{split}.jsonl")))
     try:
-        with in_one_sentence(hub_id, wanted, file):
+        with in_one_sentence(f"datasets/{hub_id}", wanted, otherwise(hub_id, config, split)):
             return load_dataset(hub_id, config, split=split, revision=revision)
     except (DatasetGenerationError, StopIteration) as error:
         raise UnreadableDatasetError(
@@ -179,14 +178,44 @@ def _from_hub(hub_id: str, config: str | None, split: str, revision: str) -> "Da
         raise NotOnHubError(f"The hub has no {wanted}: {_line(error)}") from error
 
 
+def reachable(hub_id: str, config: str | None, split: str, revision: str) -> str:
+    """Where a split would come from, found out without downloading it: mirror, hub or cache.
+
+    A mirror's is read; the hub is asked whether this login may read the dataset.
+
+    Raises:
+        UserError: whatever `rows` would raise.
+    """
+    if mirror_folder():
+        return f"mirror, {len(rows(hub_id, config, split, revision)):,} rows"
+    from huggingface_hub import HfApi
+
+    wanted = f"{hub_id} ({_named(config, split)}, revision {revision!r})"
+    try:
+        with in_one_sentence(f"datasets/{hub_id}", wanted, otherwise(hub_id, config, split)):
+            HfApi().auth_check(hub_id, repo_type="dataset")
+            return f"hub, commit {HfApi().dataset_info(hub_id, revision=revision).sha}"
+    except UserError as refused:
+        try:
+            return f"cache, {len(rows(hub_id, config, split, revision)):,} rows"
+        except UserError:
+            raise refused from None
+
+
+def otherwise(hub_id: str, config: str | None, split: str) -> str:
+    """What serves a split where there is no network."""
+    file = "/".join(filter(None, (hub_id, config, f"{split}.jsonl")))
+    return f"set {MIRROR_VARIABLE} to a folder that holds {file}"
+
+
 @contextmanager
-def in_one_sentence(hub_id: str, wanted: str, file: str) -> Iterator[None]:
+def in_one_sentence(page: str, wanted: str, otherwise: str) -> Iterator[None]:
     """Tell what the hub's refusals mean, and what to do.
 
     Args:
-        hub_id: of a dataset.
+        page: hub id of a model, or `datasets/` and that of a dataset.
         wanted: what was asked for, in words.
-        file: of a mirror, which would serve where there is no network.
+        otherwise: what to do where there is no network.
 
     Raises:
         GatedDatasetError, NotAllowedError, NotOnHubError, HubUnreachableError: for a refusal, or
@@ -205,7 +234,8 @@ def in_one_sentence(hub_id: str, wanted: str, file: str) -> Iterator[None]:
         gated = any(isinstance(cause, errors.GatedRepoError) for cause in chain)
         if gated or "is a gated dataset" in str(error):
             raise GatedDatasetError(
-                f"{hub_id} is gated: accept its terms on {settings.HF_ENDPOINT}/datasets/{hub_id}, "
+                f"{page.removeprefix('datasets/')} is gated: accept its terms on "
+                f"{settings.HF_ENDPOINT}/{page}, "
                 "then log in with `hf auth login` or set HF_TOKEN."
             ) from error
         missing = (
@@ -226,8 +256,7 @@ def in_one_sentence(hub_id: str, wanted: str, file: str) -> Iterator[None]:
                 "login`, or set HF_TOKEN to a token that may read it."
             ) from error
         raise HubUnreachableError(
-            f"{wanted} could not be fetched ({_line(error)}): check the network, or set "
-            f"{MIRROR_VARIABLE} to a folder that holds {file}."
+            f"{wanted} could not be fetched ({_line(error)}): check the network, or {otherwise}."
         ) from error
 
 
