@@ -25,7 +25,8 @@ class Hub:
         repositories: hub id → path → content.
         revisions: branch or tag → commit, for every repository.
         refusal: status, error code and message of every answer, if it refuses all.
-        cuts: bytes after which the connection breaks, for the files sent next; then all go whole.
+        cuts: path → bytes after which the connection breaks, each time the file is sent; then it
+            goes whole.
         asked: method, path and range of each request.
     """
 
@@ -33,7 +34,7 @@ class Hub:
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     revisions: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
     refusal: tuple[int, str, str] | None = None
-    cuts: list[int] = field(default_factory=list)
+    cuts: dict[str, list[int]] = field(default_factory=dict)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
 
     def commit(self, revision: str) -> str | None:
@@ -132,7 +133,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         start = int(asked_from.removeprefix("bytes=").split("-")[0]) if asked_from else 0
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        cut = hub.cuts.pop(0) if self.command == "GET" and hub.cuts else None
+        cuts = hub.cuts.get(path) if self.command == "GET" else None
+        cut = cuts.pop(0) if cuts else None
         self._answer(206 if start else 200, headers, content[start:], cut)
 
     def _answer(

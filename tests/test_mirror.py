@@ -147,21 +147,35 @@ def test_rows_that_are_not_those_recorded_are_not_called_verified(
     assert hub.read_manifest(folder)[SIMPLE]["rows"] == {"test": 2}
 
 
-def test_a_download_that_broke_off_goes_on_from_there(online: fake_hub.Hub, folder: Path) -> None:
-    del online.repositories[SIMPLE]["picture.png"]
-    make_first = [one for one in access.sets(PROFILE) if one.dataset == SIMPLE]
-    with pytest.MonkeyPatch.context() as only:
-        only.setattr(access, "sets", lambda _: make_first)
-        online.cuts = [11] + [0] * 20
-        with pytest.raises(hub.HubUnreachableError, match="could not be fetched"):
-            make(folder)
-        assert not (folder / SIMPLE / "test.csv").exists()
-        assert hub.read_manifest(folder) == {}
-        online.cuts = []
-        online.asked.clear()
-        assert make(folder) == ["fetched; 2 rows"]
-    assert fetched(online) == [("test.csv", "bytes=11-")]
+def test_a_connection_that_breaks_within_a_file_is_gone_on_with_from_there(
+    online: fake_hub.Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 4)
+    online.cuts = {"test.csv": [12]}
+    assert make(folder) == ["fetched; 4 rows", "fetched; 2 rows"]
+    assert [got for got in fetched(online) if got[0] == "test.csv"] == [
+        ("test.csv", None),
+        ("test.csv", "bytes=12-"),
+    ]
     assert (folder / SIMPLE / "test.csv").read_bytes() == online.repositories[SIMPLE]["test.csv"]
+
+
+def test_a_download_that_was_given_up_leaves_nothing_half_and_the_next_one_fetches_the_rest(
+    online: fake_hub.Hub, folder: Path
+) -> None:
+    cut, whole = "test/wildguard_test.jsonl", "train/wildguard_train.jsonl"
+    online.cuts = {cut: [0] * 20}
+    with pytest.raises(hub.HubUnreachableError, match="could not be fetched"):
+        make(folder)
+    assert not (folder / WILD / cut).exists()
+    assert hub.read_manifest(folder) == {}
+    assert (folder / WILD / whole).read_bytes() == online.repositories[WILD][whole]
+    online.cuts = {}
+    online.asked.clear()
+    assert make(folder) == ["fetched; 4 rows", "fetched; 2 rows"]
+    assert sorted(fetched(online)) == [("test.csv", None), ("wildguard_test.jsonl", None)]
 
 
 def test_another_revision_is_fetched_and_recorded(

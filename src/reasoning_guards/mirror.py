@@ -23,7 +23,8 @@ def make(profile: Profile, folder: Path, report: Callable[[str], None]) -> None:
     """Download what the profile's chapters need, or verify it where it is there.
 
     A dataset whose manifest holds is not asked for again, a changed or missing file is fetched
-    anew from the same commit, and a download that broke off goes on from there.
+    anew from the same commit. A connection that breaks is taken up where it broke; of a download
+    that was given up, the files that are whole stay and the others are fetched next time.
 
     Args:
         folder: the mirror; it may hold other datasets, which stay.
