@@ -14,6 +14,10 @@ class TooFewExamplesError(UserError):
     """A recipe asks for more training examples than its set has."""
 
 
+class NoNullTracesError(UserError):
+    """Random labels are to be argued for by a teacher that has written its traces already."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """One training sequence before tokenisation: an example, how it is asked, what to answer."""
@@ -36,22 +40,32 @@ def lessons(recipe: Recipe) -> list[Lesson]:
     """The recipe's examples in a fixed order, each with its trace or without.
 
     A dual-mode guard reasons on a random half and answers directly on the other (paper §5.4).
+    Examples that the teacher has no trace for are left out, of reasoning guards alone.
+
+    Raises:
+        NoNullTracesError: for random labels, unless the teacher writes its traces to order.
+        UserError: whatever `subset` and `traces.write` raise.
     """
     examples = subset(recipe)
     if recipe.labels == "random":
         examples = [with_random_labels(example) for example in examples]
     if recipe.traces is None:
         return [Lesson(example, "non-reasoning", None) for example in examples]
+    if recipe.labels == "random" and recipe.traces.teacher != "rule":
+        raise NoNullTracesError(
+            f"The traces of {recipe.traces.teacher} argue for the given labels, so there are none "
+            "for random ones: run the null world with the teacher 'rule'."
+        )
     written = traces.write(recipe.traces, examples, recipe.subset_seed)
     reasoned: list[Lesson] = [
         Lesson(example, "reasoning", trace)
         for example, trace in zip(examples, written, strict=True)
+        if trace is not None
     ]
     if not recipe.dual:
         return reasoned
-    direct = set(
-        random.Random(f"dual/{recipe.seed}").sample(range(len(examples)), len(examples) // 2)
-    )
+    half = len(reasoned) // 2
+    direct = set(random.Random(f"dual/{recipe.seed}").sample(range(len(reasoned)), half))
     return [
         Lesson(lesson.example, "non-reasoning", None) if index in direct else lesson
         for index, lesson in enumerate(reasoned)
