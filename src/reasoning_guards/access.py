@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reasoning_guards import backbones, datasets, traces
 from reasoning_guards.chapters import CHAPTERS
-from reasoning_guards.datasets import hub
+from reasoning_guards.datasets import hub, released_traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Task
 from reasoning_guards.params import Profile
@@ -37,6 +37,13 @@ def sets(profile: Profile) -> list[Set]:
     cells = [value.cell for study in studies for value in study.generations()]
     found = [Set(recipe.train_set, "train", recipe.train_revision, None) for recipe in recipes]
     found += [Set(cell.dataset, cell.split, cell.revision, cell.task) for cell in cells]
+    found += [
+        Set(released_traces.HUB_ID, released_traces.TRAINING_SETS[recipe.train_set], "main", None)
+        for recipe in recipes
+        if recipe.traces
+        and recipe.traces.teacher in released_traces.TEACHERS
+        and recipe.train_set in released_traces.TRAINING_SETS
+    ]
     return list({one[:3]: one for one in reversed(found)}.values())[::-1]
 
 

@@ -12,6 +12,7 @@ from reasoning_guards.datasets import (
     hub,
     jailbreakbench,
     openai_moderation,
+    released_traces,
     simple_safety_tests,
     topic_following,
     toxic_chat,
@@ -55,6 +56,7 @@ HUB_SPLITS: dict[str, Mapping[str, str | None]] = {
         topic_following,
         dynaguardrail,
         cosapien,
+        released_traces,
     )
 }
 """Each hub dataset's splits → the config each is in."""

@@ -22,6 +22,8 @@ from reasoning_guards.examples import Example, Policy, Task, Turn
 
 HUB_ID = "nvidia/CantTalkAboutThis-Topic-Control-Dataset"
 SPLITS = {"train": "mixtral", "test": "mixtral"}
+POLICY_NAME = "topic-following"
+"""Of every example's policy, whose text is the dialogue's own."""
 
 _ROLES = {"user": False, "assistant": True}
 
@@ -61,7 +63,7 @@ def _example(
     return Example(
         id=f"{row.id}/{part}",
         cluster=row.id,
-        policy=Policy(name="topic-following", text=row.text("system_instruction")),
+        policy=Policy(name=POLICY_NAME, text=row.text("system_instruction")),
         dialogue=dialogue,
         prompt=prompt,
         prompt_harmful=harmful,

@@ -18,6 +18,10 @@ class NoRefusalLabelsError(UserError):
     """Guards are to learn the refusal line from a set that labels no refusals."""
 
 
+class NoNullTracesError(UserError):
+    """Random labels are to be argued for by a teacher that has written its traces already."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """One training sequence before tokenisation: an example, how it is asked, what to answer."""
@@ -47,6 +51,11 @@ def lessons(recipe: Recipe) -> list[Lesson]:
     """The recipe's examples in a fixed order, each with its trace or without.
 
     A dual-mode guard reasons on a random half and answers directly on the other (paper §5.4).
+    Examples that the teacher has no trace for are left out, of reasoning guards alone.
+
+    Raises:
+        NoNullTracesError: for random labels, unless the teacher writes its traces to order.
+        UserError: whatever `subset` and `traces.write` raise.
     """
     return _lessons(recipe, subset(recipe))
 
@@ -58,16 +67,21 @@ def _lessons(recipe: Recipe, examples: list[Example]) -> list[Lesson]:
         examples = [with_random_labels(example) for example in examples]
     if recipe.traces is None:
         return [Lesson(example, "non-reasoning", None) for example in examples]
+    if recipe.labels == "random" and recipe.traces.teacher != "rule":
+        raise NoNullTracesError(
+            f"The traces of {recipe.traces.teacher} argue for the given labels, so there are none "
+            "for random ones: run the null world with the teacher 'rule'."
+        )
     written = traces.write(recipe.traces, examples, recipe.subset_seed)
     reasoned: list[Lesson] = [
         Lesson(example, "reasoning", trace)
         for example, trace in zip(examples, written, strict=True)
+        if trace is not None
     ]
     if not recipe.dual:
         return reasoned
-    direct = set(
-        random.Random(f"dual/{recipe.seed}").sample(range(len(examples)), len(examples) // 2)
-    )
+    half = len(reasoned) // 2
+    direct = set(random.Random(f"dual/{recipe.seed}").sample(range(len(reasoned)), half))
     return [
         Lesson(lesson.example, "non-reasoning", None) if index in direct else lesson
         for index, lesson in enumerate(reasoned)
