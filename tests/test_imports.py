@@ -23,7 +23,7 @@ LAYERS = [
     ["training"],
     ["engines"],
     ["generation"],
-    ["artifacts"],
+    ["artifacts", "devices"],
     ["worker"],
     ["scheduler"],
     ["verdicts"],

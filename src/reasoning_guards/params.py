@@ -44,13 +44,14 @@ class Profile(BaseModel):
         seeds: one training run per seed and variant.
         control_seeds: with how many of them controls are run.
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
-        batch_size: sequences per optimiser step, over all devices.
+        batch_size: sequences per optimiser step.
         max_length: tokens of prompt and answer together.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
-        workers: child processes at once.
+        workers: child processes at once; on GPUs each sees `tensor_parallel` of them, and a training
+            one.
         The rest (device, *_batch, …) are resources: they change speed, never results.
     """
 
