@@ -50,8 +50,7 @@ class Profile(BaseModel):
         eval_examples: of each benchmark cell, the first so many, or None for all.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
-        workers: child processes at once; on GPUs each sees `tensor_parallel` of them, and a training
-            one.
+        workers: child processes at once; on GPUs each has `tensor_parallel` of them.
         The rest (device, *_batch, …) are resources: they change speed, never results.
     """
 
