@@ -289,6 +289,19 @@ def test_a_training_that_is_done_or_that_nothing_waits_for_is_not_in_the_total()
     assert provenance.table(study).loc["Trained guards"].item() == str(len(study.recipes()))
 
 
+def test_provenance_names_the_commits_that_made_the_artifacts(monkeypatch):
+    study = chapters.rq1_efficacy(TINY)
+    first, *others = study.generations()
+    for commit, values in (("c0ffee", [first]), ("decade", others)):
+        monkeypatch.setattr(artifacts.checkout, "commit", lambda commit=commit: commit)
+        for value in values:
+            artifacts.make(value, lambda _: None)
+    monkeypatch.setattr(artifacts.checkout, "commit", lambda: None)
+    table = provenance.table(study)
+    assert table.loc["Commit of its artifacts"].item() == "c0ffee, decade"
+    assert table.loc["Commit of this page"].item() == "not in git"
+
+
 def test_the_plan_survives_a_corrupt_manifest():
     study = chapters.rq1_efficacy(TINY)
     answer(study, "nr", "Prompt harm: harmful")
