@@ -7,7 +7,6 @@ in a notebook's namespace, from where `from_notebook` reads and checks them all.
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -24,8 +23,9 @@ from pydantic import (
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Engine, Template
 
-# What IPython puts into every notebook's namespace; imported modules are left out by their kind.
-_IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython"}
+# What a parameter can be; true and false are integers. What else a notebook has names for, studies
+# and modules, is none: the cell that reads the parameters may be run again after the others.
+_KINDS = (int, float, str, list, type(None))
 
 
 class ParameterError(UserError):
@@ -128,18 +128,17 @@ class Profile(BaseModel):
 
 
 def from_notebook(namespace: Mapping[str, Any]) -> Profile:
-    """The profile a notebook runs with, from its `globals()` right after the parameters cell.
+    """The profile a notebook runs with, from its `globals()`, when `profile` may be it already.
 
     Raises:
         ParameterError: on a name that is no parameter, or a value of the wrong kind.
     """
     return check(
         {
-            name: value
+            name: value.profile if isinstance(value, Profile) else value
             for name, value in namespace.items()
-            if not name.startswith("_")
-            and name not in _IPYTHON_NAMES
-            and not isinstance(value, ModuleType)
+            if name in Profile.model_fields
+            or (isinstance(value, _KINDS) and not name.startswith("_") and name != "In")
         },
         "the notebook's parameters",
     )
