@@ -138,10 +138,16 @@ def test_the_smoke_profile_is_the_default():
     assert params.load(smoke) == Profile()
 
 
-def test_a_missing_profile_is_answered_with_those_there_are(tmp_path):
-    (tmp_path / "tiny.yaml").touch()
-    with pytest.raises(ParameterError, match=r"no profile .*cpu\.yaml; .* there are: tiny\.$"):
-        params.load(tmp_path / "cpu.yaml")
+def test_a_missing_profile_is_answered_with_those_there_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError, match=r"there are none\.$"):
+        params.load(Path("params", "cpu.yaml"))
+    Path("params").mkdir()
+    for name in ("tiny", "little"):
+        Path("params", f"{name}.yaml").touch()
+    for path in ("params/cpu.yaml", "smoke.yml", "params", "params/tiny.yaml/cpu"):
+        with pytest.raises(ParameterError, match=f"no file {path}: .* there are little, tiny"):
+            params.load(Path(path))
 
 
 @pytest.mark.parametrize(

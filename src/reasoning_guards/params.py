@@ -152,10 +152,11 @@ def load(path: Path) -> Profile:
     """
     try:
         values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        there = ", ".join(sorted(file.stem for file in Path("params").glob("*.yaml"))) or "none"
         raise ParameterError(
-            f"There is no profile {path}; the profiles there are: {there}."
+            f"There is no file {path}: give the path of one, or the name of a profile in params/; "
+            f"there are {there}."
         ) from None
     except yaml.YAMLError as error:
         raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from None
