@@ -5,17 +5,28 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from reasoning_guards import artifacts, backbones, chapters, claims, generation, plan, scheduler
+from reasoning_guards import (
+    artifacts,
+    backbones,
+    chapters,
+    claims,
+    generation,
+    params,
+    plan,
+    scheduler,
+)
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Recipe
 from reasoning_guards.report import provenance
 from reasoning_guards.study import NotRunError
 from reasoning_guards.synthetic.backbone import NAMES, UnknownBackboneError
 
+PROFILES = sorted((Path(__file__).parents[1] / "params").glob("*.yaml"))
 TINY = Profile(n_train=24, eval_examples=2, bootstrap_replicates=100)
 HOURS = Profile(n_train=4000, epochs_reasoning=20, eval_examples=None)
 HUB = Profile(
@@ -127,11 +138,28 @@ def test_an_unknown_embedded_backbone_is_answered_with_the_nearest():
 
 
 def test_a_hub_backbone_is_the_same_for_every_seed_and_an_embedded_one_takes_turns():
-    assert backbones.for_seed("owner/model", 3) == "owner/model"
+    assert backbones.for_seed("owner/model", 3, [3, 7]) == "owner/model"
     shipped = [name for name in NAMES if name.startswith("synthetic/llama-64-")]
     for seed in range(6):
-        assert backbones.for_seed("synthetic/llama-64", seed) == shipped[seed % len(shipped)]
+        assert (
+            backbones.for_seed("synthetic/llama-64", seed, [seed]) == shipped[seed % len(shipped)]
+        )
     assert backbones.source(Backbone(name="owner/model", revision="v2")) == ("owner/model", "v2")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "seeds"),
+    [("llama-64", [0, 1, 2, 3, 4]), ("llama-64", [3, 7]), ("qwen3-48", [0, 1, 2])],
+)
+def test_seeds_that_would_share_a_pretraining_are_refused(backbone, seeds):
+    with pytest.raises(backbones.SharedPretrainingError, match="start from the same of synthetic/"):
+        chapters.rq1_efficacy(Profile(backbone=f"synthetic/{backbone}", seeds=seeds))
+    chapters.rq1_efficacy(HUB.model_copy(update={"seeds": seeds}))
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_every_profile_gives_a_study(path):
+    assert chapters.rq1_efficacy(params.load(path)).variants
 
 
 def test_run_asks_for_every_answer_with_the_profiles_resources(monkeypatch):

@@ -38,7 +38,8 @@ class Profile(BaseModel):
     Attributes:
         profile: its name, for banner and provenance.
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
-        backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in turn.
+        backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in
+            turn, each at most once.
         train_set: hub id or "synthetic/<name>".
         n_train: examples trained on, or None for the whole training split.
         seeds: one training run per seed and variant.
