@@ -40,10 +40,13 @@ def workers(monkeypatch):
             self.made = []
             self.fails = {}
             self.pythons = set()
+            self.seen = []
+            self.closed = 0
 
-        def __call__(self, python, log):
+        def __call__(self, python, log, seen):
             assert log.parent.is_dir()
             self.pythons.add(python)
+            self.seen.append(seen)
             return self
 
         def make(self, value, resources):
@@ -58,7 +61,7 @@ def workers(monkeypatch):
             return why
 
         def close(self):
-            pass
+            self.closed += 1
 
     fake = Workers()
     monkeypatch.setattr(scheduler, "Worker", fake)
@@ -215,6 +218,53 @@ def test_a_named_python_that_does_not_exist_is_a_sentence(monkeypatch, asked_of_
     monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/nowhere/python")
     with pytest.raises(scheduler.WorkFailedError, match="/nowhere/python cannot be started"):
         run([asked_of_vllm])
+
+
+GPU = Resources(device="cuda")
+
+
+def test_each_worker_on_gpus_has_one_to_itself(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    both = threading.Barrier(2, timeout=5)
+    values = STUDY.generations(["backbone"])[:2]
+
+    def meet():
+        both.wait()
+
+    workers.fails = dict.fromkeys(values, meet)
+    scheduler.run(values, GPU, 2)
+    assert sorted(workers.seen) == ["4", "6"]
+
+
+def test_on_a_gpu_a_process_ends_before_the_next_training_or_guard_begins(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    scheduler.run([*ASKED, UNTRAINED], GPU, 1)
+    assert len(workers.made) == 4
+    assert workers.closed == 3
+
+
+def test_on_cpus_a_process_serves_until_the_end_and_nothing_is_hidden_from_it(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    run([*ASKED, UNTRAINED], workers=1)
+    assert workers.closed == 1
+    assert set(workers.seen) == {None}
+
+
+def test_an_engine_that_is_to_span_more_gpus_than_there_are_is_refused(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    spanning = GPU.model_copy(update={"tensor_parallel": 4})
+    with pytest.raises(scheduler.TooFewDevicesError, match=r"is 4, but .* only 2 GPUs"):
+        scheduler.run(ASKED, spanning, 1)
+    assert workers.made == []
+
+
+def test_a_worker_process_sees_the_gpus_it_is_given(tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nread job; echo "{\\"failed\\": \\"$CUDA_VISIBLE_DEVICES\\"}"\n')
+    python.chmod(0o755)
+    worker = scheduler.Worker(str(python), tmp_path / "log", "4,6")
+    assert worker.make(RECIPE, Resources()) == "4,6"
+    worker.close()
 
 
 @pytest.mark.parametrize(

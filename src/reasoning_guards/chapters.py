@@ -111,7 +111,7 @@ def _backbones(profile: Profile) -> dict[int, Backbone]:
     """One per seed; the embedded world's pretrainings take turns."""
     return {
         seed: Backbone(
-            name=backbones.for_seed(profile.backbone, seed),
+            name=backbones.for_seed(profile.backbone, seed, profile.seeds),
             revision=profile.backbone_revision,
             template=profile.template,
             refusal_line=profile.refusal_line,

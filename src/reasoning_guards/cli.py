@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _profile(parsed: argparse.Namespace) -> tuple[Path, params.Profile]:
     path = Path(parsed.profile)
-    if path.suffix != ".yaml":
-        path = Path("params") / f"{parsed.profile}.yaml"
+    if path.name == parsed.profile and not path.suffix:
+        path = Path("params") / f"{path}.yaml"
     return path, params.load(path)
 
 
