@@ -41,6 +41,8 @@ class Profile(BaseModel):
         backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in turn.
         train_set: hub id or "synthetic/<name>".
         n_train: examples trained on, or None for the whole training split.
+        overlapping: whether training examples that overlap with a benchmark are kept, or exact
+            copies left out, or near ones too.
         seeds: one training run per seed and variant.
         control_seeds: with how many of them controls are run.
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
@@ -65,6 +67,7 @@ class Profile(BaseModel):
     teacher: str = "rule"
     train_set: str = "synthetic/meadow"
     n_train: Annotated[int, Field(ge=1)] | None = 640
+    overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1
     epochs_reasoning: Annotated[int, Field(ge=1)] = 6

@@ -1,13 +1,17 @@
 """What a recipe trains on: token ids of prompt and completion, and which of them carry the loss."""
 
+import logging
 import random
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning_guards import datasets, prompts, traces
+from reasoning_guards import datasets, policies, prompts, traces
+from reasoning_guards.datasets import overlap
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, with_random_labels
 from reasoning_guards.recipes import Mode, Recipe
+
+_log = logging.getLogger(__name__)
 
 
 class TooFewExamplesError(UserError):
@@ -78,9 +82,10 @@ def subset(recipe: Recipe) -> list[Example]:
     Subsets of one seed are nested: the smaller is the head of the larger.
 
     Raises:
-        TooFewExamplesError: if the training split is smaller than `n_train`.
+        TooFewExamplesError: if the training split, or what is left of it, is smaller than
+            `n_train`.
     """
-    examples = list(datasets.load(recipe.train_set, "train", None))
+    examples = _clean(recipe, list(datasets.load(recipe.train_set, "train", None)))
     if recipe.n_train is None:
         return examples
     if recipe.n_train > len(examples):
@@ -90,6 +95,30 @@ def subset(recipe: Recipe) -> list[Example]:
         )
     random.Random(f"subset/{recipe.subset_seed}").shuffle(examples)
     return examples[: recipe.n_train]
+
+
+def _clean(recipe: Recipe, examples: list[Example]) -> list[Example]:
+    """The examples without those that the recipe's decontamination leaves out."""
+    if recipe.decontamination is None:
+        return examples
+    scored = [
+        example
+        for cell in recipe.decontamination.cells
+        for example in datasets.load(
+            cell.dataset, cell.split, cell.task, policies.load(cell.policy) if cell.policy else None
+        )
+    ]
+    kinds = overlap.find(examples, scored)
+    left_out = {
+        name for name, kind in kinds.items() if recipe.decontamination.near or kind == "exact"
+    }
+    _log.info(
+        "%s: left out %d of %d training examples that overlap with what is scored",
+        recipe.train_set,
+        len(left_out),
+        len(examples),
+    )
+    return [example for example in examples if example.id not in left_out]
 
 
 def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
