@@ -8,7 +8,7 @@ import pandas as pd
 from reasoning_guards import backbones, claims, datasets
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import SFT, Backbone, Cell, Recipe, TraceSpec
+from reasoning_guards.recipes import SFT, Backbone, Cell, Decontamination, Recipe, TraceSpec
 from reasoning_guards.study import Study, Variant
 
 # Whose taxonomy a hub benchmark is judged by: the one the guard was trained on (our choice; the
@@ -137,6 +137,10 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
         max_length=profile.max_length,
         precision=profile.precision,
     )
+    dropped = profile.overlapping != "keep"
+    decontamination = Decontamination(
+        cells=safety_cells(profile), near=profile.overlapping == "drop_near"
+    )
     return {
         seed: Recipe(
             backbone=backbone,
@@ -147,6 +151,7 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
             traces=traces,
             sft=sft,
             seed=seed,
+            decontamination=decontamination if dropped else None,
         )
         for seed, backbone in _backbones(profile).items()
     }

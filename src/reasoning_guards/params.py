@@ -43,6 +43,8 @@ class Profile(BaseModel):
         train_set: hub id or "synthetic/<name>".
         dataset_revisions: hub id → branch, tag or commit of that dataset; `main` where it has none.
         n_train: examples trained on, or None for the whole training split.
+        overlapping: whether training examples that overlap with a benchmark are kept, or exact
+            copies left out, or near ones too.
         seeds: one training run per seed and variant.
         control_seeds: with how many of them controls are run.
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
@@ -68,6 +70,7 @@ class Profile(BaseModel):
     train_set: str = "synthetic/meadow"
     dataset_revisions: dict[str, str] = {}
     n_train: Annotated[int, Field(ge=1)] | None = 640
+    overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1
     epochs_reasoning: Annotated[int, Field(ge=1)] = 6

@@ -1,13 +1,17 @@
 """What a recipe trains on: token ids of prompt and completion, and which of them carry the loss."""
 
+import logging
 import random
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning_guards import datasets, prompts, traces
+from reasoning_guards import datasets, policies, prompts, traces
+from reasoning_guards.datasets import overlap
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, with_random_labels
 from reasoning_guards.recipes import Mode, Recipe
+
+_log = logging.getLogger(__name__)
 
 
 class TooFewExamplesError(UserError):
@@ -95,7 +99,8 @@ def subset(recipe: Recipe) -> list[Example]:
     for the refusal line learns from no answered example without a refusal label.
 
     Raises:
-        TooFewExamplesError: if the training split is smaller than `n_train`.
+        TooFewExamplesError: if the training split, or what is left of it, is smaller than
+            `n_train`.
         NoRefusalLabelsError: if the refusal line is asked for and no response has its label.
     """
     return _drawn(recipe)[0]
@@ -105,9 +110,10 @@ def _drawn(recipe: Recipe) -> tuple[list[Example], int]:
     """The subset, and how many examples of the whole split had no label for the refusal line."""
     split = list(datasets.load(recipe.train_set, "train", None, revision=recipe.train_revision))
     if recipe.n_train is not None:
-        # Before any is left out: the refusal line then changes which examples are there, and not
-        # their order.
+        # Before any is left out: what leaves some out then changes which are there, and not their
+        # order.
         random.Random(f"subset/{recipe.subset_seed}").shuffle(split)
+    split = _clean(recipe, split)
     examples = [e for e in split if not recipe.backbone.refusal_line or _teaches_refusal(e)]
     unlabelled = len(split) - len(examples)
     if unlabelled and all(example.response is None for example in examples):
@@ -127,6 +133,34 @@ def _drawn(recipe: Recipe) -> tuple[list[Example], int]:
 def _teaches_refusal(example: Example) -> bool:
     """Whether the refusal line has an answer: its label, or that there is no response."""
     return example.response is None or example.response_refusal is not None
+
+
+def _clean(recipe: Recipe, examples: list[Example]) -> list[Example]:
+    """The examples without those that the recipe's decontamination leaves out."""
+    if recipe.decontamination is None:
+        return examples
+    scored = [
+        example
+        for cell in recipe.decontamination.cells
+        for example in datasets.load(
+            cell.dataset,
+            cell.split,
+            cell.task,
+            policies.load(cell.policy) if cell.policy else None,
+            cell.revision,
+        )
+    ]
+    kinds = overlap.find(examples, scored)
+    left_out = {
+        name for name, kind in kinds.items() if recipe.decontamination.near or kind == "exact"
+    }
+    _log.info(
+        "%s: left out %d of %d training examples that overlap with what is scored",
+        recipe.train_set,
+        len(left_out),
+        len(examples),
+    )
+    return [example for example in examples if example.id not in left_out]
 
 
 def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
