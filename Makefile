@@ -2,13 +2,14 @@
 PYTHON ?= python3
 PROFILE ?= smoke
 CHAPTER ?= rq1_efficacy
+MIRROR ?= mirror
 BIN := .venv/bin
 VLLM_PYTHON := .venv-vllm/bin/python
 
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book chapter plan test test-fast lint types vllm outputs clean
+.PHONY: book chapter plan mirror test test-fast lint types vllm outputs clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -36,7 +37,11 @@ chapter: .venv/made
 	@$(BIN)/reasoning-guards chapter $(CHAPTER) --profile $(PROFILE)
 
 plan: .venv/made
-	@$(BIN)/reasoning-guards plan --profile $(PROFILE)
+	@$(BIN)/reasoning-guards plan --profile $(PROFILE) $(if $(CHECK),--check)
+
+# The profile's datasets, for a machine without a network.
+mirror: .venv/made
+	@$(BIN)/reasoning-guards mirror --profile $(PROFILE) --to $(MIRROR)
 
 vllm: .venv-vllm/made
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 OPENAI_CATEGORIES = ("S", "H", "V", "HR", "SH", "S3", "H2", "V2")
+TEACHERS = ("deepseek_r1_0528", "gpt_oss_120b", "qwen3_32b")
 
 
 def wildguard(**cells: Any) -> dict[str, Any]:
@@ -119,6 +120,34 @@ def topic_following(**cells: Any) -> dict[str, Any]:
         ],
         "distractors": [{"bot turn": "For which day?", "distractor": "Do goats like ferries?"}],
     } | cells
+
+
+def released_traces(teachers: tuple[str, ...] = TEACHERS, **cells: Any) -> dict[str, Any]:
+    """A row of the authors' release about an Aegis 2.0 row."""
+    return (
+        aegis()
+        | {"prompt_harm_label": "harmful", "response_harm_label": "unharmful"}
+        | {f"safety_reasoning_{t}": f"{t} thinks of limericks. And of goats." for t in teachers}
+        | {f"efficient_safety_reasoning_trace_{t}": f"{t} says: rude." for t in teachers}
+        | {f"prediction_gt_mismatch_{t}": False for t in teachers}
+        | cells
+    )
+
+
+def released_topic_traces(teachers: tuple[str, ...] = TEACHERS, **cells: Any) -> dict[str, Any]:
+    """A row of the authors' release about a user's turn of a topic-following dialogue."""
+    return (
+        {
+            "system_instruction": "Book ferries only.",
+            "conversation_history": [],
+            "last_user_message": "Do goats like ferries?",
+            "gt_topic_classification": "off-topic",
+        }
+        | {f"safety_reasoning_trace_{t}": f"{t} thinks of ferries." for t in teachers}
+        | {f"efficient_reasoning_trace_{t}": f"{t} says: off." for t in teachers}
+        | {f"prediction_gt_mismatch_{t}": False for t in teachers}
+        | cells
+    )
 
 
 def write(file: Path, *rows: dict[str, Any]) -> None:

@@ -160,6 +160,17 @@ def test_the_manifest_says_what_it_is_and_keeps_the_builders_notes():
     assert manifest["seconds"] >= 0
 
 
+def test_the_manifest_names_the_commit_that_the_build_began_with_and_no_key_does(monkeypatch):
+    before = artifacts.key(RECIPE)
+    asked = []
+    monkeypatch.setattr(artifacts.checkout, "commit", lambda: asked.append("asked") or "c0ffee")
+    artifacts.make(RECIPE, lambda folder: write(folder) or {"asked": len(asked)})
+    manifest = artifacts.manifest(RECIPE)
+    assert manifest["commit"] == "c0ffee"
+    assert manifest["notes"]["asked"] == 1
+    assert artifacts.key(RECIPE) == before
+
+
 def test_a_failed_build_leaves_nothing_cached_and_the_next_one_succeeds():
     def fail(folder):
         write(folder)

@@ -36,13 +36,29 @@ def refusal(capsys, *arguments):
 
 
 @pytest.mark.parametrize(
-    "command", [["plan"], ["run"], ["chapter", "rq1_efficacy"], ["book"]], ids=lambda c: c[0]
+    "command",
+    [
+        ["plan"],
+        ["plan", "--check"],
+        ["mirror", "--to", "nowhere"],
+        ["run"],
+        ["chapter", "rq1_efficacy"],
+        ["book"],
+    ],
+    ids=lambda c: c[0],
 )
 def test_every_command_refuses_an_unknown_profile_and_an_unknown_parameter(
     capsys, command, misspelt
 ):
-    assert "no profile params/smoky.yaml" in refusal(capsys, *command, "--profile", "smoky")
+    assert "no file params/smoky.yaml" in refusal(capsys, *command, "--profile", "smoky")
     assert "did you mean 'n_train'?" in refusal(capsys, *command, "--profile", misspelt)
+
+
+@pytest.mark.parametrize("given", ["params/smoke", "./smoke", "smoke.yml", "~/x.yaml"])
+def test_what_has_a_slash_or_a_suffix_is_a_path_and_named_as_given(capsys, given):
+    sentence = refusal(capsys, "plan", "--profile", given)
+    assert f"no file {Path(given)}: give the path of one, or the name of a profile" in sentence
+    assert "cpu, " in sentence
 
 
 def test_an_unknown_chapter_is_answered_with_the_nearest(capsys):

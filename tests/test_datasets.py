@@ -212,7 +212,7 @@ def test_a_gated_set_says_which_terms_to_accept_and_how_to_log_in(
         datasets.load(wildguardmix.HUB_ID, "test", "prompt")
     assert str(error.value) == (
         f"allenai/wildguardmix is gated: accept its terms on {url}/datasets/allenai/wildguardmix, "
-        "then log in with `hf auth login`."
+        "then log in with `hf auth login` or set HF_TOKEN."
     )
 
 
@@ -228,9 +228,12 @@ def test_a_set_or_revision_that_the_hub_does_not_have_is_named(
         hub.rows("owner/name", None, "test", revision="v9")
 
 
-def test_a_hub_that_refuses_is_unreachable(hub_says: Callable[[int, str], str]) -> None:
-    hub_says(401, "")
-    with pytest.raises(hub.HubUnreachableError, match="check the network"):
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_hub_that_refuses_a_login_says_how_to_log_in(
+    hub_says: Callable[[int, str], str], status: int
+) -> None:
+    hub_says(status, "")
+    with pytest.raises(hub.NotAllowedError, match=rf"\(status {status}\): log in with `hf auth"):
         hub.rows("owner/name", None, "test")
 
 

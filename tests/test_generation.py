@@ -95,7 +95,16 @@ def test_every_example_has_one_row_per_generation(tokenizer: Any, tmp_path: Path
         "prompt_tokens": 3 * sum(lengths.values()),
         "truncated": 24,
         "shortened": 0,
+        "dataset_commit": None,
     }
+
+
+def test_the_commit_of_a_hub_set_is_recorded(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation.datasets, "commit", lambda *asked: asked)
+    notes = generation.generate(asking(), ScriptedEngine(tokenizer), tmp_path)
+    assert notes["dataset_commit"] == (SET, "main")
 
 
 def test_prompts_leave_room_for_the_answer_and_shortened_ones_are_counted(

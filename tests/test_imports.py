@@ -14,7 +14,7 @@ PACKAGE = "reasoning_guards"
 # figures, claims → book. A module imports from rows above its own; modules of one package, such as
 # synthetic, import one another freely. A package stands for all its modules.
 LAYERS = [
-    ["errors", "examples", "resources"],  # the vocabulary
+    ["errors", "examples", "resources", "checkout"],  # the vocabulary
     ["recipes"],
     ["params"],
     ["synthetic", "policies"],
@@ -23,7 +23,7 @@ LAYERS = [
     ["training"],
     ["engines"],
     ["generation"],
-    ["artifacts"],
+    ["artifacts", "devices"],
     ["worker"],
     ["scheduler"],
     ["verdicts"],
@@ -37,7 +37,8 @@ LAYERS = [
     ["study"],
     ["chapters"],
     ["tuning"],
-    ["plan", "regression", "report"],
+    ["access", "plan", "regression", "report"],
+    ["mirror"],
     ["book"],
     ["cli"],
 ]

@@ -99,14 +99,32 @@ def test_none_means_all():
 
 
 def test_a_notebook_is_read_without_what_ipython_and_imports_put_there():
-    ipython = dict.fromkeys(("In", "Out", "exit", "quit", "open", "get_ipython", "_ih", "__name__"))
+    ipython = {"In": [""], "Out": {}, "exit": exit, "open": open, "_ih": [""], "__name__": "a"}
     namespace = ipython | {"params": params, "yaml": yaml, "n_train": 9, "seeds": 1}
     assert params.from_notebook(namespace) == Profile(n_train=9, seeds=[1])
 
 
-def test_a_notebook_with_an_unknown_name_is_refused():
+def test_a_notebook_is_read_again_after_its_other_cells_ran():
+    namespace = {"profile": "mine", "n_train": 9, "eval_examples": None}
+    first = namespace["profile"] = params.from_notebook(namespace)
+    namespace |= {"study": object(), "judged": {"nr": object()}, "table": types, "check": len}
+    assert (
+        params.from_notebook(namespace)
+        == first
+        == Profile(profile="mine", n_train=9, eval_examples=None)
+    )
+
+
+@pytest.mark.parametrize("value", [types, {}, object()])
+def test_a_parameter_that_an_import_or_a_result_has_overwritten_is_refused(value):
+    with pytest.raises(ParameterError, match="The parameter 'world' in the notebook's"):
+        params.from_notebook({"world": value})
+
+
+@pytest.mark.parametrize("value", [9, 1.5, True, "a", [0], None])
+def test_a_notebook_with_an_unknown_name_is_refused(value):
     with pytest.raises(ParameterError, match="'n_trains' in the notebook's parameters"):
-        params.from_notebook({"n_trains": 9, "types": types})
+        params.from_notebook({"n_trains": value, "types": types})
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
@@ -120,10 +138,16 @@ def test_the_smoke_profile_is_the_default():
     assert params.load(smoke) == Profile()
 
 
-def test_a_missing_profile_is_answered_with_those_there_are(tmp_path):
-    (tmp_path / "tiny.yaml").touch()
-    with pytest.raises(ParameterError, match=r"no profile .*cpu\.yaml; .* there are: tiny\.$"):
-        params.load(tmp_path / "cpu.yaml")
+def test_a_missing_profile_is_answered_with_those_there_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError, match=r"there are none\.$"):
+        params.load(Path("params", "cpu.yaml"))
+    Path("params").mkdir()
+    for name in ("tiny", "little"):
+        Path("params", f"{name}.yaml").touch()
+    for path in ("params/cpu.yaml", "smoke.yml", "params", "params/tiny.yaml/cpu"):
+        with pytest.raises(ParameterError, match=f"no file {path}: .* there are little, tiny"):
+            params.load(Path(path))
 
 
 @pytest.mark.parametrize(

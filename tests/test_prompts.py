@@ -1,3 +1,4 @@
+import re
 from itertools import product
 from typing import Any, get_args
 
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from reasoning_guards import prompts
 from reasoning_guards.examples import Example, Policy, Turn
+from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Mode, Template
 from reasoning_guards.verdicts import Verdict, parse
 
@@ -340,9 +342,13 @@ def test_only_judged_texts_are_shortened_the_longest_first(
     assert sum(map(length, found[-1])) > room - 4 * len(texts)
 
 
-def test_a_prompt_that_cannot_fit_is_refused_in_one_sentence(tokenizer: Any) -> None:
-    with pytest.raises(prompts.PromptTooLongError, match=r"'e1' takes \d+ tokens .* only 50 are"):
+def test_a_prompt_that_cannot_fit_is_refused_with_the_parameters_to_change(tokenizer: Any) -> None:
+    with pytest.raises(
+        prompts.PromptTooLongError, match=r"'e1' takes \d+ tokens .* 50 are"
+    ) as caught:
         encode(tokenizer, LABELLED, max_tokens=50)
+    named = {"max_length", "max_new_tokens_reasoning", "max_new_tokens_non_reasoning"}
+    assert named == Profile.model_fields.keys() & set(re.findall(r"\w+", str(caught.value)))
 
 
 def test_a_long_text_is_shortened_in_a_few_passes(tokenizer: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoning_guards import artifacts, chapters, scheduler
+from reasoning_guards import artifacts, chapters, scheduler, traces
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Generation, Recipe
 from reasoning_guards.resources import Resources
@@ -40,10 +40,13 @@ def workers(monkeypatch):
             self.made = []
             self.fails = {}
             self.pythons = set()
+            self.seen = []
+            self.closed = 0
 
-        def __call__(self, python, log):
+        def __call__(self, python, log, seen):
             assert log.parent.is_dir()
             self.pythons.add(python)
+            self.seen.append(seen)
             return self
 
         def make(self, value, resources):
@@ -58,7 +61,7 @@ def workers(monkeypatch):
             return why
 
         def close(self):
-            pass
+            self.closed += 1
 
     fake = Workers()
     monkeypatch.setattr(scheduler, "Worker", fake)
@@ -217,6 +220,53 @@ def test_a_named_python_that_does_not_exist_is_a_sentence(monkeypatch, asked_of_
         run([asked_of_vllm])
 
 
+GPU = Resources(device="cuda")
+
+
+def test_each_worker_on_gpus_has_one_to_itself(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    both = threading.Barrier(2, timeout=5)
+    values = STUDY.generations(["backbone"])[:2]
+
+    def meet():
+        both.wait()
+
+    workers.fails = dict.fromkeys(values, meet)
+    scheduler.run(values, GPU, 2)
+    assert sorted(workers.seen) == ["4", "6"]
+
+
+def test_on_a_gpu_a_process_ends_before_the_next_training_or_guard_begins(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    scheduler.run([*ASKED, UNTRAINED], GPU, 1)
+    assert len(workers.made) == 4
+    assert workers.closed == 3
+
+
+def test_on_cpus_a_process_serves_until_the_end_and_nothing_is_hidden_from_it(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    run([*ASKED, UNTRAINED], workers=1)
+    assert workers.closed == 1
+    assert set(workers.seen) == {None}
+
+
+def test_an_engine_that_is_to_span_more_gpus_than_there_are_is_refused(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    spanning = GPU.model_copy(update={"tensor_parallel": 4})
+    with pytest.raises(scheduler.TooFewDevicesError, match=r"is 4, but .* only 2 GPUs"):
+        scheduler.run(ASKED, spanning, 1)
+    assert workers.made == []
+
+
+def test_a_worker_process_sees_the_gpus_it_is_given(tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nread job; echo "{\\"failed\\": \\"$CUDA_VISIBLE_DEVICES\\"}"\n')
+    python.chmod(0o755)
+    worker = scheduler.Worker(str(python), tmp_path / "log", "4,6")
+    assert worker.make(RECIPE, Resources()) == "4,6"
+    worker.close()
+
+
 @pytest.mark.parametrize(
     ("script", "why"),
     [
@@ -299,3 +349,13 @@ def test_one_job_in_a_file_is_done_and_its_failure_is_a_sentence_and_an_exit_cod
     assert "medow" in scheduler.Reply.model_validate_json(done.stdout).failed
     assert "Traceback" not in done.stderr
     assert Path(tmp_path, "cache", "checkpoint").is_dir()
+
+
+def test_guards_that_would_learn_from_missing_traces_are_refused_before_anything_starts(workers):
+    profile = TINY.model_copy(update={"train_set": "allenai/wildguardmix", "world": "hub"})
+    study = chapters.rq1_efficacy(profile)
+    with pytest.raises(traces.NoTracesError):
+        study.run()
+    assert workers.made == []
+    scheduler.run(study.generations(["nr"])[:1], Resources(), 1)
+    assert len(workers.made) == 2

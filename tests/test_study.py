@@ -5,17 +5,28 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from reasoning_guards import artifacts, backbones, chapters, claims, generation, plan, scheduler
+from reasoning_guards import (
+    artifacts,
+    backbones,
+    chapters,
+    claims,
+    generation,
+    params,
+    plan,
+    scheduler,
+)
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Recipe
 from reasoning_guards.report import provenance
 from reasoning_guards.study import NotRunError
 from reasoning_guards.synthetic.backbone import NAMES, UnknownBackboneError
 
+PROFILES = sorted((Path(__file__).parents[1] / "params").glob("*.yaml"))
 TINY = Profile(n_train=24, eval_examples=2, bootstrap_replicates=100)
 HOURS = Profile(n_train=4000, epochs_reasoning=20, eval_examples=None)
 HUB = Profile(
@@ -127,11 +138,28 @@ def test_an_unknown_embedded_backbone_is_answered_with_the_nearest():
 
 
 def test_a_hub_backbone_is_the_same_for_every_seed_and_an_embedded_one_takes_turns():
-    assert backbones.for_seed("owner/model", 3) == "owner/model"
+    assert backbones.for_seed("owner/model", 3, [3, 7]) == "owner/model"
     shipped = [name for name in NAMES if name.startswith("synthetic/llama-64-")]
     for seed in range(6):
-        assert backbones.for_seed("synthetic/llama-64", seed) == shipped[seed % len(shipped)]
+        assert (
+            backbones.for_seed("synthetic/llama-64", seed, [seed]) == shipped[seed % len(shipped)]
+        )
     assert backbones.source(Backbone(name="owner/model", revision="v2")) == ("owner/model", "v2")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "seeds"),
+    [("llama-64", [0, 1, 2, 3, 4]), ("llama-64", [3, 7]), ("qwen3-48", [0, 1, 2])],
+)
+def test_seeds_that_would_share_a_pretraining_are_refused(backbone, seeds):
+    with pytest.raises(backbones.SharedPretrainingError, match="start from the same of synthetic/"):
+        chapters.rq1_efficacy(Profile(backbone=f"synthetic/{backbone}", seeds=seeds))
+    chapters.rq1_efficacy(HUB.model_copy(update={"seeds": seeds}))
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_every_profile_gives_a_study(path):
+    assert chapters.rq1_efficacy(params.load(path)).variants
 
 
 def test_run_asks_for_every_answer_with_the_profiles_resources(monkeypatch):
@@ -289,6 +317,19 @@ def test_a_training_that_is_done_or_that_nothing_waits_for_is_not_in_the_total()
     assert provenance.table(study).loc["Trained guards"].item() == str(len(study.recipes()))
 
 
+def test_provenance_names_the_commits_that_made_the_artifacts(monkeypatch):
+    study = chapters.rq1_efficacy(TINY)
+    first, *others = study.generations()
+    for commit, values in (("c0ffee", [first]), ("decade", others)):
+        monkeypatch.setattr(artifacts.checkout, "commit", lambda commit=commit: commit)
+        for value in values:
+            artifacts.make(value, lambda _: None)
+    monkeypatch.setattr(artifacts.checkout, "commit", lambda: None)
+    table = provenance.table(study)
+    assert table.loc["Commit of its artifacts"].item() == "c0ffee, decade"
+    assert table.loc["Commit of this page"].item() == "not in git"
+
+
 def test_the_plan_survives_a_corrupt_manifest():
     study = chapters.rq1_efficacy(TINY)
     answer(study, "nr", "Prompt harm: harmful")
@@ -311,10 +352,21 @@ def test_the_plan_of_an_8b_study_is_of_its_order():
     """86,759 examples, 5 epochs, about 920 tokens: 2e19 FLOPs, some 40 hours of an A100."""
     full = row(chapters.rq1_efficacy(HUB), "R (full)")
     assert full["Tokens"] == "399.1 M"
-    assert full["Memory"] == "119.66 GiB"
+    assert full["Memory"] == "119.66 GiB"  # 16 bytes for each of 8.03e9 parameters
     assert 40 < full["Hours"] < 80
     one = row(chapters.rq1_efficacy(HUB), "R (1 sentence)")
     assert one["Hours"] < full["Hours"]
+
+
+def test_the_plan_says_which_gpus_have_room_for_a_training():
+    assert "A training takes" not in plan.text(HOURS)
+    text = plan.text(HUB.model_copy(update={"precision": "bfloat16"}))
+    assert "A training takes 135 GiB of one GPU before activations" in text
+    assert "it fits B200 (179 GiB); it does not fit A100 (80 GiB) or H200 (140 GiB)." in text
+    assert "it fits H200 (140 GiB) or B200" in plan.room(
+        HUB.model_copy(update={"precision": "bfloat16", "backbone": "google/gemma-3-4b-it"})
+    )
+    assert "does not fit" not in plan.room(TINY)
 
 
 def test_the_plan_is_shown_without_loading_a_model_library():

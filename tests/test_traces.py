@@ -1,6 +1,7 @@
 import pytest
 
 from reasoning_guards import traces
+from reasoning_guards.datasets import aegis2
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import TraceSpec
 from reasoning_guards.synthetic import corpora, teacher
@@ -67,3 +68,14 @@ def test_controls_follow_from_their_seed(examples: list[Example], content: str) 
 def test_an_unknown_teacher_is_refused_in_one_sentence(examples: list[Example]) -> None:
     with pytest.raises(traces.UnknownTeacherError, match="'oracle' has no traces"):
         traces.write(TraceSpec(teacher="oracle"), examples, 0)
+
+
+def test_a_set_without_traces_is_refused_whoever_the_teacher() -> None:
+    traces.require(FULL, "synthetic/meadow")
+    traces.require(TraceSpec(teacher="deepseek-ai/DeepSeek-R1"), aegis2.HUB_ID)
+    with pytest.raises(traces.NoTracesError, match="for allenai/wildguardmix"):
+        traces.require(TraceSpec(teacher="deepseek-ai/DeepSeek-R1"), "allenai/wildguardmix")
+    with pytest.raises(traces.NoTracesError, match="knows the embedded world alone"):
+        traces.require(FULL, "allenai/wildguardmix")
+    with pytest.raises(traces.UnknownTeacherError, match="'oracle' has no traces"):
+        traces.require(TraceSpec(teacher="oracle"), "synthetic/meadow")

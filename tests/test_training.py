@@ -238,6 +238,18 @@ def test_subsets_are_random_nested_and_the_same_whatever_else_varies() -> None:
         assert [lesson.example.id for lesson in data.lessons(recipe)] == ids
 
 
+@pytest.mark.parametrize("seen", [0, 2, 8])
+def test_a_training_that_sees_other_than_one_gpu_is_refused_before_it_loads_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: int
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    absent = DIRECT.model_copy(update={"backbone": Backbone(name="synthetic/none")})
+    with pytest.raises(sft.DevicesError, match=f"exactly one GPU, and {seen} are to be seen"):
+        sft.train(absent, tmp_path, Resources(device="cuda"))
+
+
 def test_more_examples_than_there_are_is_refused_in_one_sentence() -> None:
     with pytest.raises(
         data.TooFewExamplesError, match=r"n_train is 4001, but .* has 4000 examples"

@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from reasoning_guards import checkout
 from reasoning_guards.recipes import Generation, Recipe, Value
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
@@ -111,6 +112,7 @@ def make(value: Value, builder: Callable[[Path], dict[str, Any] | None]) -> Path
         partial = place.with_suffix(".partial")
         partial.mkdir(exist_ok=True)
         if _damage(partial) is not None:  # else killed when all but the renaming was done
+            checkout.commit()  # of the code that runs, not of what a long build ends beside
             started = time.time()
             notes = builder(partial)
             _write_manifest(partial, identity(value), started, notes or {})
@@ -119,7 +121,7 @@ def make(value: Value, builder: Callable[[Path], dict[str, Any] | None]) -> Path
 
 
 def manifest(value: Value) -> dict[str, Any]:
-    """What is recorded of a finished artifact: identity, versions, device, seconds, notes."""
+    """What is recorded of a finished artifact: identity, versions, commit, device, time, notes."""
     recorded: dict[str, Any] = json.loads((folder(value) / "manifest.json").read_text())
     return recorded
 
@@ -143,6 +145,7 @@ def _write_manifest(
     record = {
         **described,
         "files": {path.relative_to(place).as_posix(): _sha256(path) for path in files},
+        "commit": checkout.commit(),
         "packages": _package_versions(),
         "python": platform.python_version(),
         "machine": {"platform": platform.platform(), "device": _device()},

@@ -1,5 +1,6 @@
 """The variants and cells of each chapter, known without executing its notebook."""
 
+import difflib
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pandas as pd
 from reasoning_guards import backbones, claims, datasets
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import SFT, Backbone, Cell, Recipe, TraceSpec
+from reasoning_guards.recipes import SFT, Backbone, Cell, Decontamination, Recipe, TraceSpec
 from reasoning_guards.study import Study, Variant
 
 # Whose taxonomy a hub benchmark is judged by: the one the guard was trained on (our choice; the
@@ -20,6 +21,10 @@ _TAXONOMY = {
 
 class NoTaxonomyError(UserError):
     """Hub benchmarks are to be judged by the taxonomy of a training set that has none here."""
+
+
+class UnknownDatasetRevisionError(UserError):
+    """A revision is set for a dataset that is not on the list of hub datasets."""
 
 
 def rq1_efficacy(profile: Profile) -> Study:
@@ -80,16 +85,33 @@ def safety_cells(profile: Profile) -> tuple[Cell, ...]:
             task=task,  # type: ignore[arg-type]  # the ledger's cells name a task
             split=datasets.TEST_SPLITS.get(dataset, "test"),
             policy=policy,
+            revision=_revision(profile, dataset),
         )
         for dataset, task in names
     )
+
+
+def _revision(profile: Profile, dataset: str) -> str:
+    """The revision that the profile sets for a hub dataset, and `main` for any other set.
+
+    Raises:
+        UnknownDatasetRevisionError: if the profile sets one for a dataset that is not known.
+    """
+    for named in profile.dataset_revisions:
+        if named not in datasets.HUB_SPLITS:
+            near = difflib.get_close_matches(named, datasets.HUB_SPLITS, n=1, cutoff=0)[0]
+            raise UnknownDatasetRevisionError(
+                f"dataset_revisions names {named!r}, which is no hub dataset known here: did you "
+                f"mean {near!r}?"
+            )
+    return profile.dataset_revisions.get(datasets.hub_id(dataset) or "", "main")
 
 
 def _backbones(profile: Profile) -> dict[int, Backbone]:
     """One per seed; the embedded world's pretrainings take turns."""
     return {
         seed: Backbone(
-            name=backbones.for_seed(profile.backbone, seed),
+            name=backbones.for_seed(profile.backbone, seed, profile.seeds),
             revision=profile.backbone_revision,
             template=profile.template,
             refusal_line=profile.refusal_line,
@@ -115,15 +137,21 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
         max_length=profile.max_length,
         precision=profile.precision,
     )
+    dropped = profile.overlapping != "keep"
+    decontamination = Decontamination(
+        cells=safety_cells(profile), near=profile.overlapping == "drop_near"
+    )
     return {
         seed: Recipe(
             backbone=backbone,
             train_set=profile.train_set,
+            train_revision=_revision(profile, profile.train_set),
             n_train=profile.n_train,
             subset_seed=seed,
             traces=traces,
             sft=sft,
             seed=seed,
+            decontamination=decontamination if dropped else None,
         )
         for seed, backbone in _backbones(profile).items()
     }

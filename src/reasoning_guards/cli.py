@@ -9,14 +9,16 @@ from reasoning_guards.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; a user's mistake ends in one sentence and exit code 2."""
+    """Run a command; a user's mistake ends in one sentence and exit code 2.
+
+    `plan --check` ends in exit code 1 if anything that the profile reads is out of reach.
+    """
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.command(parsed)
+        return int(parsed.command(parsed) or 0)
     except UserError as error:
         sys.stderr.write(f"reasoning-guards: {error}\n")
         return 2
-    return 0
 
 
 def say(line: str) -> None:
@@ -30,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command, text in (
         ("plan", _plan, "show what a profile would run, what is cached, and the cost"),
+        ("mirror", _mirror, "download a profile's datasets into a folder, or verify them"),
         ("run", _run, "train and generate what a profile lacks"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
@@ -37,6 +40,11 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         if name == "chapter":
             sub.add_argument("chapter", help="name of a notebook, such as rq1_efficacy")
+        if name == "plan":
+            text = "find out whether datasets, backbones and traces can be reached"
+            sub.add_argument("--check", action="store_true", help=text)
+        if name == "mirror":
+            sub.add_argument("--to", type=Path, required=True, help="the mirror's folder")
         sub.add_argument("--profile", default="smoke", help="name of a file in params/, or a path")
         if name in ("chapter", "book"):
             sub.add_argument("--build", type=Path, default=Path("_build"), help="output folder")
@@ -46,16 +54,29 @@ def _parser() -> argparse.ArgumentParser:
 
 def _profile(parsed: argparse.Namespace) -> tuple[Path, params.Profile]:
     path = Path(parsed.profile)
-    if path.suffix != ".yaml":
-        path = Path("params") / f"{parsed.profile}.yaml"
+    if path.name == parsed.profile and not path.suffix:
+        path = Path("params") / f"{path}.yaml"
     return path, params.load(path)
 
 
-def _plan(parsed: argparse.Namespace) -> None:
-    from reasoning_guards import plan
+def _plan(parsed: argparse.Namespace) -> int:
+    from reasoning_guards import access, plan
 
     _, profile = _profile(parsed)
-    say(plan.text(profile))
+    if not parsed.check:
+        say(plan.text(profile))
+        return 0
+    findings = access.check(profile)
+    for what, ok, says in findings:
+        say(f"{'ok' if ok else 'NO':4}{what}: {says}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _mirror(parsed: argparse.Namespace) -> None:
+    from reasoning_guards import mirror
+
+    _, profile = _profile(parsed)
+    mirror.make(profile, parsed.to, say)
 
 
 def _run(parsed: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ def examples(cell: Cell, limit: int | None = None) -> list[Example]:
         limit: only the first so many.
     """
     policy = policies.load(cell.policy) if cell.policy else None
-    found = list(datasets.load(cell.dataset, cell.split, cell.task, policy))[:limit]
+    found = list(datasets.load(cell.dataset, cell.split, cell.task, policy, cell.revision))[:limit]
     if cell.labels == "random":
         found = [with_random_labels(example) for example in found]
     return found
@@ -41,7 +41,8 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
         folder: may hold the rows of a killed run; only the missing examples are asked for.
 
     Returns:
-        Notes for the manifest: rows, tokens, truncated answers, shortened prompts.
+        Notes for the manifest: rows, tokens, truncated answers, shortened prompts, and of which
+        commit a hub set was.
     """
     asked = {example.id: example for example in examples(generation.cell, generation.limit)}
     path = folder / ROWS
@@ -79,7 +80,8 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                     }
                     file.write(json.dumps(row) + "\n")
                 file.flush()
-    return _notes(path)
+    cell = generation.cell
+    return _notes(path) | {"dataset_commit": datasets.commit(cell.dataset, cell.revision)}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

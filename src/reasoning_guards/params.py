@@ -7,7 +7,6 @@ in a notebook's namespace, from where `from_notebook` reads and checks them all.
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -24,8 +23,9 @@ from pydantic import (
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Engine, Template
 
-# What IPython puts into every notebook's namespace; imported modules are left out by their kind.
-_IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython"}
+# What a parameter can be; true and false are integers. What else a notebook has names for, studies
+# and modules, is none: the cell that reads the parameters may be run again after the others.
+_KINDS = (int, float, str, list, type(None))
 
 
 class ParameterError(UserError):
@@ -38,19 +38,23 @@ class Profile(BaseModel):
     Attributes:
         profile: its name, for banner and provenance.
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
-        backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in turn.
+        backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in
+            turn, each at most once.
         train_set: hub id or "synthetic/<name>".
+        dataset_revisions: hub id → branch, tag or commit of that dataset; `main` where it has none.
         n_train: examples trained on, or None for the whole training split.
+        overlapping: whether training examples that overlap with a benchmark are kept, or exact
+            copies left out, or near ones too.
         seeds: one training run per seed and variant.
         control_seeds: with how many of them controls are run.
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
-        batch_size: sequences per optimiser step, over all devices.
+        batch_size: sequences per optimiser step.
         max_length: tokens of prompt and answer together.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
-        workers: child processes at once.
+        workers: child processes at once; on GPUs each has `tensor_parallel` of them.
         The rest (device, *_batch, …) are resources: they change speed, never results.
     """
 
@@ -64,7 +68,9 @@ class Profile(BaseModel):
     refusal_line: bool = True
     teacher: str = "rule"
     train_set: str = "synthetic/meadow"
+    dataset_revisions: dict[str, str] = {}
     n_train: Annotated[int, Field(ge=1)] | None = 640
+    overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1
     epochs_reasoning: Annotated[int, Field(ge=1)] = 6
@@ -128,18 +134,17 @@ class Profile(BaseModel):
 
 
 def from_notebook(namespace: Mapping[str, Any]) -> Profile:
-    """The profile a notebook runs with, from its `globals()` right after the parameters cell.
+    """The profile a notebook runs with, from its `globals()`, when `profile` may be it already.
 
     Raises:
         ParameterError: on a name that is no parameter, or a value of the wrong kind.
     """
     return check(
         {
-            name: value
+            name: value.profile if isinstance(value, Profile) else value
             for name, value in namespace.items()
-            if not name.startswith("_")
-            and name not in _IPYTHON_NAMES
-            and not isinstance(value, ModuleType)
+            if name in Profile.model_fields
+            or (isinstance(value, _KINDS) and not name.startswith("_") and name != "In")
         },
         "the notebook's parameters",
     )
@@ -153,10 +158,11 @@ def load(path: Path) -> Profile:
     """
     try:
         values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        there = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        there = ", ".join(sorted(file.stem for file in Path("params").glob("*.yaml"))) or "none"
         raise ParameterError(
-            f"There is no profile {path}; the profiles there are: {there}."
+            f"There is no file {path}: give the path of one, or the name of a profile in params/; "
+            f"there are {there}."
         ) from None
     except yaml.YAMLError as error:
         raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from None

@@ -32,7 +32,11 @@ CELL_EXAMPLES = {"hub": 1_300, "embedded": 280}
 # busy and generation 10 %. CPU: one core on the embedded models, in tokens per second.
 PEAK, TRAINING_SHARE, GENERATION_SHARE = 312e12, 0.4, 0.1
 CPU_TRAINING_RATE, CPU_GENERATION_RATE = 2.0e4, 4.0e3
-BYTES_TO_TRAIN = 16  # float32 weights, gradients and Adam's two moments, before activations
+# To train, before activations: weights, gradients and AdamW's two moments in float32; with them
+# autocast's copy of the weights, where it makes one.
+BYTES_TO_TRAIN = {"float32": 16, "bfloat16": 18}
+GPUS = {"A100": 80, "H200": 140, "B200": 179}  # GiB, as the driver reports them
+FOR_ACTIVATIONS = 0.15  # of a GPU, assumed: one sequence at a time, recomputed in the backward pass
 
 
 def table(study: Study) -> pd.DataFrame:
@@ -57,7 +61,7 @@ def table(study: Study) -> pd.DataFrame:
                     "Training": _state(recipes),
                     "Trained on": f"{_examples(recipe):,} × {recipe.sft.epochs}",
                     "Tokens": f"{_training_tokens(profile, recipe) / 1e6:.1f} M",
-                    "Memory": f"{_parameters(profile) * BYTES_TO_TRAIN / 2**30:.2f} GiB",
+                    "Memory": f"{_gib_to_train(profile):.2f} GiB",
                 }
             row |= {
                 "Answers": _state(answers),
@@ -77,9 +81,25 @@ def text(profile: Profile) -> str:
         parts += [
             f"{name} with profile {profile.profile} ({profile.backbone}, {profile.engine})",
             table(study).to_string(),
+            *([room(profile)] if profile.device == "cuda" and study.recipes() else []),
             f"Still to run: about {_hours_left(study):.1f} {device} hours.",
         ]
     return "\n".join(parts)
+
+
+def room(profile: Profile) -> str:
+    """Which GPUs have room for one of the profile's trainings, in two sentences."""
+    need = _gib_to_train(profile)
+    fitting = {name for name, size in GPUS.items() if need <= size * (1 - FOR_ACTIVATIONS)}
+    named = {
+        verb: [f"{name} ({GPUS[name]} GiB)" for name in GPUS if (name in fitting) == fits]
+        for verb, fits in (("fits", True), ("does not fit", False))
+    }
+    fits = "; ".join(f"it {verb} {' or '.join(names)}" for verb, names in named.items() if names)
+    return (
+        f"A training takes {need:.0f} GiB of one GPU before activations, and is not split over "
+        f"several, as FSDP would. With {FOR_ACTIVATIONS:.0%} left for activations, {fits}."
+    )
 
 
 def _hours_left(study: Study) -> float:
@@ -131,6 +151,10 @@ def _hours(profile: Profile, value: Recipe | Generation, *, measured: bool) -> f
     flops = 2 * _parameters(profile) * tokens
     rate = flops / (PEAK * GENERATION_SHARE) if on_gpu else tokens / CPU_GENERATION_RATE
     return rate / 3600
+
+
+def _gib_to_train(profile: Profile) -> float:
+    return _parameters(profile) * BYTES_TO_TRAIN[profile.precision] / 2**30
 
 
 def _parameters(profile: Profile) -> float:

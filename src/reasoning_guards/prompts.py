@@ -179,7 +179,8 @@ def encode(
     if shortest > max_tokens:
         raise PromptTooLongError(
             f"The prompt of example {example.id!r} takes {shortest} tokens without its judged "
-            f"texts, but only {max_tokens} are allowed: allow more, or shorten the policy."
+            f"texts, but only {max_tokens} are left for it: raise max_length, lower "
+            "max_new_tokens_reasoning or max_new_tokens_non_reasoning, or shorten the policy."
         )
     cuts = [_cuts(tokenizer, text) for text in texts]
     allowed = max_tokens - shortest

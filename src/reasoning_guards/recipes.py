@@ -2,7 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from reasoning_guards.examples import Task
 
@@ -16,6 +21,11 @@ class Value(BaseModel):
     """Base of everything that can be part of an artifact's key: frozen, closed, canonical JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_MAIN = Field(default="main", exclude_if=lambda revision: revision == "main")
+"""A dataset's revision. The default is left out of the value's JSON, and so of its key; which
+commit it was stands in the artifact's manifest."""
 
 
 class TraceSpec(Value):
@@ -68,37 +78,6 @@ class Backbone(Value):
     refusal_line: bool = True
 
 
-class Recipe(Value):
-    """A trained guard: everything that decides its weights, and nothing else.
-
-    Attributes:
-        backbone: where training starts, and how the guard is asked.
-        train_set: hub id or "synthetic/<name>".
-        n_train: size of the random subset, or None for the whole training split.
-        subset_seed: draws the subset.
-        labels: "given"; or "random", the null world in which there is nothing to learn.
-        traces: None trains a non-reasoning guard.
-        dual: half the examples with their trace, half without, the mode token first (§5.4).
-        seed: of the order of the examples.
-    """
-
-    backbone: Backbone
-    train_set: str
-    n_train: Annotated[int, Field(ge=1)] | None = None
-    subset_seed: int = 0
-    labels: Literal["given", "random"] = "given"
-    traces: TraceSpec | None = None
-    dual: bool = False
-    sft: SFT
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _dual_needs_traces(self) -> "Recipe":
-        if self.dual and self.traces is None:
-            raise ValueError("a dual-mode guard needs traces for its reasoning half")
-        return self
-
-
 class Cell(Value):
     """One number of a results table: a labelled set and the task it is scored on.
 
@@ -107,6 +86,7 @@ class Cell(Value):
         policy: the taxonomy a set without a policy of its own is judged by (the one the guard was
             trained on), or None where each example brings its policy.
         labels: "random" in the null world.
+        revision: branch, tag or commit of a hub set.
     """
 
     dataset: str
@@ -114,11 +94,61 @@ class Cell(Value):
     split: str = "test"
     policy: str | None = None
     labels: Literal["given", "random"] = "given"
+    revision: str = _MAIN
 
     @property
     def name(self) -> str:
         """`<dataset>:<task>`, the spelling used in every table."""
         return f"{self.dataset}:{self.task}"
+
+
+class Decontamination(Value):
+    """Training examples that overlap with what guards are scored on, to be left out.
+
+    Attributes:
+        cells: what they are held against.
+        near: whether near duplicates are left out as well; see `datasets.overlap`.
+    """
+
+    cells: tuple[Cell, ...]
+    near: bool = False
+
+
+class Recipe(Value):
+    """A trained guard: everything that decides its weights, and nothing else.
+
+    Attributes:
+        backbone: where training starts, and how the guard is asked.
+        train_set: hub id or "synthetic/<name>".
+        train_revision: branch, tag or commit of a hub set.
+        n_train: size of the random subset, or None for the whole training split.
+        subset_seed: draws the subset.
+        labels: "given"; or "random", the null world in which there is nothing to learn.
+        traces: None trains a non-reasoning guard.
+        dual: half the examples with their trace, half without, the mode token first (§5.4).
+        seed: of the order of the examples.
+        decontamination: what is left out of the training split before the subset is drawn.
+    """
+
+    backbone: Backbone
+    train_set: str
+    train_revision: str = _MAIN
+    n_train: Annotated[int, Field(ge=1)] | None = None
+    subset_seed: int = 0
+    labels: Literal["given", "random"] = "given"
+    traces: TraceSpec | None = None
+    dual: bool = False
+    sft: SFT
+    seed: int = 0
+    decontamination: Annotated[
+        Decontamination | None, Field(exclude_if=lambda value: value is None)
+    ] = None
+
+    @model_validator(mode="after")
+    def _dual_needs_traces(self) -> "Recipe":
+        if self.dual and self.traces is None:
+            raise ValueError("a dual-mode guard needs traces for its reasoning half")
+        return self
 
 
 class Decoding(Value):

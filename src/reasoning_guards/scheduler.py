@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reasoning_guards import artifacts
+from reasoning_guards import artifacts, devices, traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Generation, Recipe
 from reasoning_guards.resources import Resources
@@ -26,6 +26,10 @@ class WorkFailedError(UserError):
 
 class NoVLLMError(UserError):
     """The vLLM engine is asked for, and no Python that has it is known."""
+
+
+class TooFewDevicesError(UserError):
+    """One vLLM engine is to span more GPUs than can be seen."""
 
 
 class Progress:
@@ -54,9 +58,10 @@ class Progress:
 class Worker:
     """A long-lived child process; starts when first asked, so that a warm study starts none."""
 
-    def __init__(self, python: str, log: Path) -> None:
+    def __init__(self, python: str, log: Path, seen: str | None = None) -> None:
         self._python = python
         self._log = log
+        self._seen = {} if seen is None else {"CUDA_VISIBLE_DEVICES": seen}
         self._process: subprocess.Popen[str] | None = None
 
     def make(self, value: Work, resources: Resources) -> str | None:
@@ -93,6 +98,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env=os.environ | self._seen,
             )
 
     def close(self) -> None:
@@ -118,12 +124,24 @@ def run(
         report: takes a line of progress each time a value is made.
 
     Raises:
+        NoTracesError, UnknownTeacherError: before anything starts, if a guard is to learn from
+            traces that there are not.
+        NoVLLMError, TooFewDevicesError: before anything starts.
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
     missing = _missing(values)
     if not missing:
         return
+    for value in missing.values():
+        if isinstance(value, Recipe) and value.traces:
+            traces.require(value.traces, value.train_set)
     pythons = {key: _python(value) for key, value in missing.items()}
+    visible = devices.visible() if resources.device == "cuda" else []
+    if 0 < len(visible) < resources.tensor_parallel:
+        raise TooFewDevicesError(
+            f"tensor_parallel is {resources.tensor_parallel}, but there are only {len(visible)} "
+            f"GPUs to be seen: set it to {len(visible)} or less."
+        )
     progress = Progress({key: cost(value) for key, value in missing.items()}, report)
     board = _Board(missing)
     logs = artifacts.cache_folder() / "logs"
@@ -132,8 +150,8 @@ def run(
     with ThreadPoolExecutor(workers) as pool:
         try:
             threads = [
-                pool.submit(_work, board, pythons, resources, log, progress)
-                for _ in range(min(workers, len(missing)))
+                pool.submit(_work, board, pythons, resources, (number, visible), log, progress)
+                for number in range(min(workers, len(missing)))
             ]
             for thread in threads:
                 thread.result()
@@ -238,15 +256,23 @@ def _missing(values: Sequence[Work]) -> dict[str, Work]:
 
 
 def _work(
-    board: _Board, pythons: dict[str, str], resources: Resources, log: Path, progress: Progress
+    board: _Board,
+    pythons: dict[str, str],
+    resources: Resources,
+    place: tuple[int, list[str]],
+    log: Path,
+    progress: Progress,
 ) -> None:
-    workers: dict[str, Worker] = {}
+    workers: dict[tuple[str, str | None], Worker] = {}
     last: Work | None = None
     try:
         while (taken := board.take(last)) is not None:
             key, value = taken
-            python = pythons[key]
-            worker = workers.setdefault(python, Worker(python, log))
+            if resources.device == "cuda" and _step(value) != _step(last):
+                _close(workers)  # a GPU's memory is surely free only once its process has ended
+            seen = ",".join(devices.of_worker(value, *place, resources)) or None
+            kind = (pythons[key], seen)
+            worker = workers.setdefault(kind, Worker(pythons[key], log, seen))
             why = worker.make(value, resources)
             if why is None:
                 board.made(key)
@@ -258,8 +284,17 @@ def _work(
         board.stop()  # others may wait for the value this thread took
         raise
     finally:
-        for worker in workers.values():
-            worker.close()
+        _close(workers)
+
+
+def _step(value: Work | None) -> tuple[bool, object]:
+    """What may share a process on a GPU: one training, or the answers of one guard."""
+    return isinstance(value, Recipe), _guard(value)
+
+
+def _close(workers: dict[tuple[str, str | None], Worker]) -> None:
+    while workers:
+        workers.popitem()[1].close()
 
 
 def _python(value: Work) -> str:

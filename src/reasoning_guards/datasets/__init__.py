@@ -1,7 +1,7 @@
 """Every set that guards are trained or scored on, by name: hub ids and `synthetic/…`."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from reasoning_guards import policies
@@ -9,8 +9,10 @@ from reasoning_guards.datasets import (
     aegis2,
     cosapien,
     dynaguardrail,
+    hub,
     jailbreakbench,
     openai_moderation,
+    released_traces,
     simple_safety_tests,
     topic_following,
     toxic_chat,
@@ -31,7 +33,7 @@ _HUB_SETS = {
     jailbreakbench.HUB_ID: jailbreakbench.examples,
     xstest.HUB_ID: xstest.examples,
 }
-_WITH_POLICIES: dict[str, Callable[[str, Task | None], list[Example]]] = {
+_WITH_POLICIES: dict[str, Callable[[str, Task | None, str], list[Example]]] = {
     topic_following.HUB_ID: topic_following.examples,
     **{
         f"{dynaguardrail.HUB_ID}/{part}": partial(dynaguardrail.examples, part)
@@ -40,6 +42,24 @@ _WITH_POLICIES: dict[str, Callable[[str, Task | None], list[Example]]] = {
     **{f"{cosapien.HUB_ID}/{part}": partial(cosapien.examples, part) for part in cosapien.PARTS},
 }
 """Hub sets whose examples bring their policies; a suite's parts are sets of their own."""
+
+HUB_SPLITS: dict[str, Mapping[str, str | None]] = {
+    module.HUB_ID: module.SPLITS
+    for module in (
+        wildguardmix,
+        aegis2,
+        openai_moderation,
+        toxic_chat,
+        simple_safety_tests,
+        jailbreakbench,
+        xstest,
+        topic_following,
+        dynaguardrail,
+        cosapien,
+        released_traces,
+    )
+}
+"""Each hub dataset's splits → the config each is in."""
 
 TEST_SPLITS = {
     openai_moderation.HUB_ID: "train",
@@ -59,8 +79,28 @@ class NoPolicyError(UserError):
     """A set without a taxonomy of its own was asked for without one."""
 
 
+def hub_id(name: str) -> str | None:
+    """The hub's id of a set, which for a suite's part is the suite's; None if it is none of these.
+
+    Args:
+        name: as `load` takes it.
+    """
+    owner_and_name = "/".join(name.split("/")[:2])
+    return owner_and_name if owner_and_name in HUB_SPLITS else None
+
+
+def commit(name: str, revision: str) -> str | None:
+    """Which commit a set's rows were of that were loaded last; None for a set that has none."""
+    owner_and_name = hub_id(name)
+    return hub.commit(owner_and_name, revision) if owner_and_name else None
+
+
 def load(
-    name: str, split: str, task: Task | None, policy: Policy | None = None
+    name: str,
+    split: str,
+    task: Task | None,
+    policy: Policy | None = None,
+    revision: str = "main",
 ) -> tuple[Example, ...]:
     """The examples of a split, ready for a task, or for training where the task is None.
 
@@ -72,6 +112,7 @@ def load(
         policy: what hub examples are judged by: at evaluation the taxonomy that the guard was
             trained on. None is WildGuardMix's and Aegis 2.0's own; synthetic examples, topic
             following and the custom-policy suites always keep the policies they carry.
+        revision: branch, tag or commit of a hub set; `commit` tells what it was.
 
     Raises:
         UnknownDatasetError, NoPolicyError, rows.NoExamplesError: as their names say. And whatever
@@ -81,7 +122,7 @@ def load(
         examples = corpora.load(name, split)  # type: ignore[arg-type]  # refuses unknown splits
         return tuple(select(examples, task, name, split))
     if name in _WITH_POLICIES:
-        return tuple(_WITH_POLICIES[name](split, task))
+        return tuple(_WITH_POLICIES[name](split, task, revision))
     if name not in _HUB_SETS:
         known = [*_HUB_SETS, *_WITH_POLICIES, *corpora.SETS]
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
@@ -93,4 +134,4 @@ def load(
                 f"of {', '.join(policies.names())}."
             )
         policy = policies.load(_OWN_POLICY[name])
-    return tuple(_HUB_SETS[name](split, policy, task))
+    return tuple(_HUB_SETS[name](split, policy, task, revision))

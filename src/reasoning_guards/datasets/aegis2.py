@@ -28,6 +28,7 @@ def examples(
     split: str,
     policy: Policy,
     task: Task | None,
+    revision: str = "main",
     redacted: Literal["drop", "keep"] = "drop",
 ) -> list[Example]:
     """The split's examples for a task, or for training (None); see `rows.for_task`.
@@ -36,6 +37,7 @@ def examples(
         split: train, validation or test.
         policy: what the examples are judged by.
         task: what they are scored on.
+        revision: branch, tag or commit on the hub.
         redacted: what becomes of rows whose prompt is the word REDACTED. The paper does not say;
             their labels speak of a text that is not there, so they are dropped and counted in
             the log.
@@ -43,7 +45,7 @@ def examples(
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
-    found = list(read(HUB_ID, SPLITS, split))
+    found = list(read(HUB_ID, SPLITS, split, revision))
     kept = [row for row in found if redacted == "keep" or row.text("prompt") != "REDACTED"]
     log_left_out(len(found) - len(kept), "an unredacted prompt", HUB_ID, split)
     return select([example(row, policy) for row in kept], task, HUB_ID, split)

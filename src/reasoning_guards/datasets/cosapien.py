@@ -26,11 +26,15 @@ PARTS = (
 )
 """The hub's splits, in the order of the paper's Table 7."""
 
-_SPLITS: dict[str, str | None] = dict.fromkeys(PARTS)
+SPLITS: dict[str, str | None] = dict.fromkeys(PARTS)
 
 
 def examples(
-    part: str, split: str, task: Task | None, partial: Literal["harmful", "unharmful"] = "harmful"
+    part: str,
+    split: str,
+    task: Task | None,
+    revision: str = "main",
+    partial: Literal["harmful", "unharmful"] = "harmful",
 ) -> list[Example]:
     """The examples of one setting.
 
@@ -38,12 +42,13 @@ def examples(
         part: the setting.
         split: the same, since the hub has a split per setting.
         task: what they are scored on.
+        revision: branch, tag or commit on the hub.
         partial: what a request is that may be answered in part only.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
-    found = read(HUB_ID, _SPLITS, split)
+    found = read(HUB_ID, SPLITS, split, revision)
     return select([example(row, partial) for row in found], task, f"{HUB_ID}/{part}", split)
 
 

@@ -23,7 +23,7 @@ PARTS = ("finance", "safety", "injection", "tax")
 _HARM = {"unsafe": True, "safe": False}
 
 
-def examples(part: str, split: str, task: Task | None) -> list[Example]:
+def examples(part: str, split: str, task: Task | None, revision: str = "main") -> list[Example]:
     """The split's examples of one part, judged by that part's policy.
 
     Raises:
@@ -31,7 +31,9 @@ def examples(part: str, split: str, task: Task | None) -> list[Example]:
     """
     policy = policies.load(f"dynaguardrail-{part}")
     is_part = {known: known == part for known in PARTS}
-    found = [row for row in read(HUB_ID, SPLITS, split) if row.label("dataset_type", is_part)]
+    found = [
+        row for row in read(HUB_ID, SPLITS, split, revision) if row.label("dataset_type", is_part)
+    ]
     return select([example(row, policy) for row in found], task, f"{HUB_ID}/{part}", split)
 
 

@@ -21,13 +21,15 @@ _CATEGORIES = ("S", "H", "V", "HR", "SH", "S3", "H2", "V2")
 _PRESENT = {1: True, 0: False}
 
 
-def examples(split: str, policy: Policy, task: Task | None) -> list[Example]:
+def examples(
+    split: str, policy: Policy, task: Task | None, revision: str = "main"
+) -> list[Example]:
     """The split's examples for a task; see `rows.for_task`.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
-    found = [example(row, policy) for row in read(HUB_ID, SPLITS, split)]
+    found = [example(row, policy) for row in read(HUB_ID, SPLITS, split, revision)]
     return select(found, task, HUB_ID, split, PUBLISHED)
 
 

@@ -158,13 +158,16 @@ class Row:
         return f"{self.dataset}, split {self.split!r}, row {self.number}, column {column!r}"
 
 
-def read(hub_id: str, splits: Mapping[str, str | None], split: str) -> Iterator[Row]:
+def read(
+    hub_id: str, splits: Mapping[str, str | None], split: str, revision: str = "main"
+) -> Iterator[Row]:
     """Every row of a split, in the hub's order.
 
     Args:
         hub_id: `<owner>/<name>`.
         splits: the dataset's splits → the config each is in.
         split: one of them.
+        revision: branch, tag or commit on the hub.
 
     Raises:
         UnknownSplitError: for another split. And whatever `hub.rows` raises.
@@ -172,7 +175,7 @@ def read(hub_id: str, splits: Mapping[str, str | None], split: str) -> Iterator[
     if split not in splits:
         nearest = difflib.get_close_matches(split, splits, n=1, cutoff=0)[0]
         raise UnknownSplitError(f"{hub_id} has no split {split!r}: did you mean {nearest!r}?")
-    for number, cells in enumerate(hub.rows(hub_id, splits[split], split)):
+    for number, cells in enumerate(hub.rows(hub_id, splits[split], split, revision)):
         yield Row(hub_id, split, number, cells)
 
 

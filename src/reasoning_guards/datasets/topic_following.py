@@ -22,18 +22,20 @@ from reasoning_guards.examples import Example, Policy, Task, Turn
 
 HUB_ID = "nvidia/CantTalkAboutThis-Topic-Control-Dataset"
 SPLITS = {"train": "mixtral", "test": "mixtral"}
+POLICY_NAME = "topic-following"
+"""Of every example's policy, whose text is the dialogue's own."""
 
 _ROLES = {"user": False, "assistant": True}
 
 
-def examples(split: str, task: Task | None) -> list[Example]:
+def examples(split: str, task: Task | None, revision: str = "main") -> list[Example]:
     """The split's examples; distractors whose assistant turn is not in the dialogue are left out.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
     found, homeless = [], 0
-    for row in read(HUB_ID, SPLITS, split):
+    for row in read(HUB_ID, SPLITS, split, revision):
         turns = _turns(row)
         distractors = row.records("distractors", "bot turn", "distractor")
         placed = [(_after(turns, said), text) for said, text in distractors]
@@ -61,7 +63,7 @@ def _example(
     return Example(
         id=f"{row.id}/{part}",
         cluster=row.id,
-        policy=Policy(name="topic-following", text=row.text("system_instruction")),
+        policy=Policy(name=POLICY_NAME, text=row.text("system_instruction")),
         dialogue=dialogue,
         prompt=prompt,
         prompt_harmful=harmful,

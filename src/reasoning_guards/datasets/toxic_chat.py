@@ -21,13 +21,15 @@ PUBLISHED: dict[tuple[str, Task], Count] = {("test", "prompt"): Count(2853, 362)
 _YES = {1: True, 0: False}
 
 
-def examples(split: str, policy: Policy, task: Task | None) -> list[Example]:
+def examples(
+    split: str, policy: Policy, task: Task | None, revision: str = "main"
+) -> list[Example]:
     """The split's human-annotated examples for a task; see `rows.for_task`.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
-    found = list(read(HUB_ID, SPLITS, split))
+    found = list(read(HUB_ID, SPLITS, split, revision))
     annotated = [row for row in found if row.label("human_annotation", _YES)]
     log_left_out(len(found) - len(annotated), "a human annotation", HUB_ID, split)
     return select([example(row, policy) for row in annotated], task, HUB_ID, split, PUBLISHED)

@@ -27,7 +27,9 @@ _HARM = {"harmful": True, "unharmful": False}
 _REFUSAL = {"refusal": True, "compliance": False}
 
 
-def examples(split: str, policy: Policy, task: Task | None) -> list[Example]:
+def examples(
+    split: str, policy: Policy, task: Task | None, revision: str = "main"
+) -> list[Example]:
     """The split's examples for a task, or for training (None); see `rows.for_task`.
 
     Rows without a prompt have nothing to judge and are left out.
@@ -35,7 +37,7 @@ def examples(split: str, policy: Policy, task: Task | None) -> list[Example]:
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
-    found = list(read(HUB_ID, SPLITS, split))
+    found = list(read(HUB_ID, SPLITS, split, revision))
     whole = [row for row in found if row.text_or_none("prompt") is not None]
     log_left_out(len(found) - len(whole), "a prompt", HUB_ID, split)
     return select([example(row, policy) for row in whole], task, HUB_ID, split, PUBLISHED)

@@ -1,12 +1,10 @@
 """Where a chapter's numbers come from: commit, profile, versions, machine, time, artifacts."""
 
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from reasoning_guards import artifacts
+from reasoning_guards import artifacts, checkout
 from reasoning_guards.study import Study
 
 
@@ -20,7 +18,8 @@ def table(study: Study) -> pd.DataFrame:
     facts = {
         "Profile": study.profile.profile,
         "Seeds": ", ".join(map(str, study.profile.seeds)),
-        "Commit of this page": commit(),
+        "Commit of this page": checkout.commit() or "not in git",
+        "Commit of its artifacts": _distinct(m.get("commit") or "not recorded" for m in manifests),
         "Trained guards": str(len(study.recipes())),
         "Answered cells": str(len(study.generations())),
         "Devices": _distinct(m["machine"]["device"] for m in manifests),
@@ -35,27 +34,6 @@ def table(study: Study) -> pd.DataFrame:
         f"{len(study.generations()) - 1} more",
     }
     return pd.DataFrame({"": facts}).rename_axis("Provenance")
-
-
-def commit() -> str:
-    """Short hash of the source this runs from, and whether it was changed; or "not in git"."""
-    try:
-        head = _git("rev-parse", "--short=10", "HEAD")
-        changed = _git("status", "--porcelain")
-    except (OSError, subprocess.CalledProcessError):
-        return "not in git"
-    return f"{head}, with uncommitted changes" if changed else head
-
-
-def _git(*arguments: str) -> str:
-    here = Path(__file__).parent
-    done = subprocess.run(  # noqa: S603
-        ["git", "-C", str(here), *arguments],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 def _distinct(values: Any) -> str:

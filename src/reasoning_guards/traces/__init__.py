@@ -2,39 +2,85 @@
 
 import random
 
+from reasoning_guards.datasets import released_traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import TraceSpec
+from reasoning_guards.synthetic import corpora
 from reasoning_guards.synthetic import teacher as rule_teacher
+
+_RELEASED = ", ".join(map(repr, released_traces.TEACHERS))
 
 
 class UnknownTeacherError(UserError):
     """No teacher of that name is known."""
 
 
-def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str]:
-    """One trace for each example, in order.
+class NoTracesError(UserError):
+    """Reasoning guards are to be trained on a set for which there are no traces."""
+
+
+def require(spec: TraceSpec, train_set: str) -> None:
+    """Refuse what `write` could not give, before anything is loaded or trained.
+
+    Raises:
+        NoTracesError: for a set that the teacher has written no traces for.
+        UnknownTeacherError: if the spec names a teacher this package does not have.
+    """
+    if spec.teacher == "rule":
+        if train_set not in corpora.SETS:
+            raise NoTracesError(
+                f"The teacher 'rule' knows the embedded world alone, and {train_set} is not of it: "
+                f"set `teacher` to one of {_RELEASED}, whose traces were released."
+            )
+    elif spec.teacher not in released_traces.TEACHERS:
+        raise UnknownTeacherError(
+            f"The teacher {spec.teacher!r} has no traces: set `teacher` to 'rule' in the embedded "
+            f"world, and to one of {_RELEASED} for hub sets."
+        )
+    elif train_set not in released_traces.TRAINING_SETS:
+        raise NoTracesError(
+            f"There are no reasoning traces of {spec.teacher} for {train_set}, so no reasoning "
+            "guard can be trained on it: set train_set to one of "
+            f"{', '.join(released_traces.TRAINING_SETS)}, whose traces were released, or run a "
+            "study of guards that do not reason."
+        )
+
+
+def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str | None]:
+    """One trace for each example, in order; None where the teacher has none to learn from.
 
     Args:
-        spec: the teacher, the sentence budget and whether the content is real or a control.
+        spec: the teacher ("rule" for the embedded world, or one whose traces were released), the
+            sentence budget, and whether the content is real or a control.
         examples: with the labels the traces must argue for.
         seed: draws the filler's words and the shuffle; real traces do not depend on it.
 
     Raises:
         UnknownTeacherError: if the spec names a teacher this package does not have.
+        released_traces.NoReleasedTracesError: if no trace of that length fits any example.
     """
-    if spec.teacher != "rule":
-        raise UnknownTeacherError(
-            f"The teacher {spec.teacher!r} has no traces here: set `teacher` to 'rule', which "
-            "knows the embedded world's examples."
-        )
-    real = [rule_teacher.trace(example, spec.sentences) for example in examples]
+    real = _real(spec, examples)
     if spec.content == "real":
         return real
     rng = random.Random(f"{spec.content}/{seed}")
+    kept = [trace for trace in real if trace is not None]
     if spec.content == "filler":
-        return [rule_teacher.filler(len(trace.split()), rng) for trace in real]
-    return _shuffled(real, rng)
+        controls = [rule_teacher.filler(len(trace.split()), rng) for trace in kept]
+    else:
+        controls = _shuffled(kept, rng)
+    in_turn = iter(controls)
+    return [None if trace is None else next(in_turn) for trace in real]
+
+
+def _real(spec: TraceSpec, examples: list[Example]) -> list[str | None]:
+    if spec.teacher in released_traces.TEACHERS:
+        return released_traces.traces(spec.teacher, spec.sentences, examples)
+    if spec.teacher == "rule":
+        return [rule_teacher.trace(example, spec.sentences) for example in examples]
+    raise UnknownTeacherError(
+        f"The teacher {spec.teacher!r} has no traces: the teachers are 'rule', {_RELEASED}."
+    )
 
 
 def _shuffled(traces: list[str], rng: random.Random) -> list[str]:

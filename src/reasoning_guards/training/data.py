@@ -1,17 +1,29 @@
 """What a recipe trains on: token ids of prompt and completion, and which of them carry the loss."""
 
+import logging
 import random
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning_guards import datasets, prompts, traces
+from reasoning_guards import datasets, policies, prompts, traces
+from reasoning_guards.datasets import overlap
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, with_random_labels
 from reasoning_guards.recipes import Mode, Recipe
 
+_log = logging.getLogger(__name__)
+
 
 class TooFewExamplesError(UserError):
     """A recipe asks for more training examples than its set has."""
+
+
+class NoRefusalLabelsError(UserError):
+    """Guards are to learn the refusal line from a set that labels no refusals."""
+
+
+class NoNullTracesError(UserError):
+    """Random labels are to be argued for by a teacher that has written its traces already."""
 
 
 @dataclass(frozen=True)
@@ -25,33 +37,55 @@ class Lesson:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Token ids and loss mask per sequence, and how many had their judged text shortened."""
+    """What is trained on.
+
+    Attributes:
+        input_ids, completion_mask: per sequence, one entry per token.
+        shortened: sequences whose judged text was shortened.
+        unlabelled: examples of the whole split left out for want of a refusal label.
+    """
 
     input_ids: list[list[int]]
     completion_mask: list[list[int]]
     shortened: int
+    unlabelled: int
 
 
 def lessons(recipe: Recipe) -> list[Lesson]:
     """The recipe's examples in a fixed order, each with its trace or without.
 
     A dual-mode guard reasons on a random half and answers directly on the other (paper §5.4).
+    Examples that the teacher has no trace for are left out, of reasoning guards alone.
+
+    Raises:
+        NoNullTracesError: for random labels, unless the teacher writes its traces to order.
+        UserError: whatever `subset` and `traces.write` raise.
     """
-    examples = subset(recipe)
+    return _lessons(recipe, subset(recipe))
+
+
+def _lessons(recipe: Recipe, examples: list[Example]) -> list[Lesson]:
+    if recipe.traces:
+        traces.require(recipe.traces, recipe.train_set)
     if recipe.labels == "random":
         examples = [with_random_labels(example) for example in examples]
     if recipe.traces is None:
         return [Lesson(example, "non-reasoning", None) for example in examples]
+    if recipe.labels == "random" and recipe.traces.teacher != "rule":
+        raise NoNullTracesError(
+            f"The traces of {recipe.traces.teacher} argue for the given labels, so there are none "
+            "for random ones: run the null world with the teacher 'rule'."
+        )
     written = traces.write(recipe.traces, examples, recipe.subset_seed)
     reasoned: list[Lesson] = [
         Lesson(example, "reasoning", trace)
         for example, trace in zip(examples, written, strict=True)
+        if trace is not None
     ]
     if not recipe.dual:
         return reasoned
-    direct = set(
-        random.Random(f"dual/{recipe.seed}").sample(range(len(examples)), len(examples) // 2)
-    )
+    half = len(reasoned) // 2
+    direct = set(random.Random(f"dual/{recipe.seed}").sample(range(len(reasoned)), half))
     return [
         Lesson(lesson.example, "non-reasoning", None) if index in direct else lesson
         for index, lesson in enumerate(reasoned)
@@ -61,21 +95,72 @@ def lessons(recipe: Recipe) -> list[Lesson]:
 def subset(recipe: Recipe) -> list[Example]:
     """The random subset the recipe names, the same whatever else it varies.
 
-    Subsets of one seed are nested: the smaller is the head of the larger.
+    Subsets of one seed are nested: the smaller is the head of the larger. A guard that is asked
+    for the refusal line learns from no answered example without a refusal label.
 
     Raises:
-        TooFewExamplesError: if the training split is smaller than `n_train`.
+        TooFewExamplesError: if the training split, or what is left of it, is smaller than
+            `n_train`.
+        NoRefusalLabelsError: if the refusal line is asked for and no response has its label.
     """
-    examples = list(datasets.load(recipe.train_set, "train", None))
-    if recipe.n_train is None:
-        return examples
-    if recipe.n_train > len(examples):
+    return _drawn(recipe)[0]
+
+
+def _drawn(recipe: Recipe) -> tuple[list[Example], int]:
+    """The subset, and how many examples of the whole split had no label for the refusal line."""
+    split = list(datasets.load(recipe.train_set, "train", None, revision=recipe.train_revision))
+    if recipe.n_train is not None:
+        # Before any is left out: what leaves some out then changes which are there, and not their
+        # order.
+        random.Random(f"subset/{recipe.subset_seed}").shuffle(split)
+    split = _clean(recipe, split)
+    examples = [e for e in split if not recipe.backbone.refusal_line or _teaches_refusal(e)]
+    unlabelled = len(split) - len(examples)
+    if unlabelled and all(example.response is None for example in examples):
+        raise NoRefusalLabelsError(
+            f"The training split of {recipe.train_set} labels no refusals, so the line "
+            "`Response refusal` cannot be learnt from it: set refusal_line: false."
+        )
+    if recipe.n_train is not None and recipe.n_train > len(examples):
+        without = f" ({unlabelled} more have no refusal label)" if unlabelled else ""
         raise TooFewExamplesError(
             f"n_train is {recipe.n_train}, but the training split of {recipe.train_set} has "
-            f"{len(examples)} examples: ask for at most that many, or None for all."
+            f"{len(examples)} examples{without}: ask for at most that many, or None for all."
         )
-    random.Random(f"subset/{recipe.subset_seed}").shuffle(examples)
-    return examples[: recipe.n_train]
+    return examples[: recipe.n_train], unlabelled
+
+
+def _teaches_refusal(example: Example) -> bool:
+    """Whether the refusal line has an answer: its label, or that there is no response."""
+    return example.response is None or example.response_refusal is not None
+
+
+def _clean(recipe: Recipe, examples: list[Example]) -> list[Example]:
+    """The examples without those that the recipe's decontamination leaves out."""
+    if recipe.decontamination is None:
+        return examples
+    scored = [
+        example
+        for cell in recipe.decontamination.cells
+        for example in datasets.load(
+            cell.dataset,
+            cell.split,
+            cell.task,
+            policies.load(cell.policy) if cell.policy else None,
+            cell.revision,
+        )
+    ]
+    kinds = overlap.find(examples, scored)
+    left_out = {
+        name for name, kind in kinds.items() if recipe.decontamination.near or kind == "exact"
+    }
+    _log.info(
+        "%s: left out %d of %d training examples that overlap with what is scored",
+        recipe.train_set,
+        len(left_out),
+        len(examples),
+    )
+    return [example for example in examples if example.id not in left_out]
 
 
 def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
@@ -88,7 +173,8 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
     input_ids: list[list[int]] = []
     completion_mask: list[list[int]] = []
     shortened = 0
-    for lesson in lessons(recipe):
+    examples, unlabelled = _drawn(recipe)
+    for lesson in _lessons(recipe, examples):
         completion = prompts.completion(
             lesson.example, lesson.trace, refusal_line=recipe.backbone.refusal_line
         )
@@ -106,4 +192,4 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
         shortened += prompt.shortened
         input_ids.append(prompt.ids + answer)
         completion_mask.append([0] * len(prompt.ids) + [1] * len(answer))
-    return TrainingData(input_ids, completion_mask, shortened)
+    return TrainingData(input_ids, completion_mask, shortened, unlabelled)

@@ -5,12 +5,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import backbones
+from reasoning_guards import backbones, datasets
+from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.resources import Resources
 from reasoning_guards.training.data import tokenise
 
 CHECKPOINT_SHARE = 0.2  # of all steps between two checkpoints that a killed run can go on from
+
+
+class DevicesError(UserError):
+    """A training does not see exactly one GPU."""
 
 
 def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
@@ -21,13 +26,23 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
     `log_history.json` (loss and learning rate by step).
 
     Returns:
-        Notes for the manifest: sequences, tokens, shortened sequences, steps, final loss.
+        Notes for the manifest: sequences, tokens, shortened sequences, examples left out for want
+        of a refusal label, of which commit a hub set was, steps, final loss.
+
+    Raises:
+        DevicesError: on "cuda", unless there is exactly one GPU to be seen.
     """
     import torch
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
     from trl import SFTConfig, SFTTrainer
 
+    # The trainer takes all it sees, each with a batch of its own; and without any, the CPU.
+    if resources.device == "cuda" and (seen := torch.cuda.device_count()) != 1:
+        raise DevicesError(
+            f"A training takes exactly one GPU, and {seen} are to be seen: set "
+            "CUDA_VISIBLE_DEVICES to one of them, or use -p device cpu."
+        )
     name, revision = backbones.source(recipe.backbone)
     tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     set_seed(recipe.seed)
@@ -54,6 +69,8 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         "tokens": sum(map(len, data.input_ids)),
         "completion_tokens": sum(map(sum, data.completion_mask)),
         "shortened": data.shortened,
+        "dataset_commit": datasets.commit(recipe.train_set, recipe.train_revision),
+        "without_refusal_label": data.unlabelled,
         "steps": result.global_step,
         "loss": result.training_loss,
     }

@@ -1,0 +1,100 @@
+"""Whether everything a profile reads can be reached, found out before a GPU is touched."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from reasoning_guards import backbones, datasets, traces
+from reasoning_guards.chapters import CHAPTERS
+from reasoning_guards.datasets import hub, released_traces
+from reasoning_guards.errors import UserError
+from reasoning_guards.examples import Task
+from reasoning_guards.params import Profile
+from reasoning_guards.recipes import Backbone, Recipe
+
+
+class Set(NamedTuple):
+    """A split that is trained on (task None) or scored on, at a revision."""
+
+    dataset: str
+    split: str
+    revision: str
+    task: Task | None
+
+
+class Finding(NamedTuple):
+    """One thing a profile reads: where it would come from, or why it cannot be had."""
+
+    what: str
+    ok: bool
+    says: str
+
+
+def sets(profile: Profile) -> list[Set]:
+    """Every split that the profile's chapters read, once; training sets first."""
+    studies = [chapter(profile) for chapter in CHAPTERS.values()]
+    recipes = [recipe for study in studies for recipe in study.recipes()]
+    cells = [value.cell for study in studies for value in study.generations()]
+    found = [Set(recipe.train_set, "train", recipe.train_revision, None) for recipe in recipes]
+    found += [Set(cell.dataset, cell.split, cell.revision, cell.task) for cell in cells]
+    found += [
+        Set(released_traces.HUB_ID, released_traces.TRAINING_SETS[recipe.train_set], "main", None)
+        for recipe in recipes
+        if recipe.traces
+        and recipe.traces.teacher in released_traces.TEACHERS
+        and recipe.train_set in released_traces.TRAINING_SETS
+    ]
+    return list({one[:3]: one for one in reversed(found)}.values())[::-1]
+
+
+def check(profile: Profile) -> list[Finding]:
+    """Datasets, backbones and traces, each with where it is or one sentence on what is wrong."""
+    studies = [chapter(profile) for chapter in CHAPTERS.values()]
+    guards = dict.fromkeys(value.guard for study in studies for value in study.generations())
+    recipes = [guard for guard in guards if isinstance(guard, Recipe)]
+    models = {guard.backbone if isinstance(guard, Recipe) else guard for guard in guards}
+    sources = sorted({(model.name, model.revision) for model in models})
+    learnt = dict.fromkeys((r.traces, r.train_set) for r in recipes if r.traces)
+    return [
+        *(_found(f"dataset {one.dataset}, {one.split}", _dataset, one) for one in sets(profile)),
+        *(_found(f"backbone {name}", _backbone, name, revision) for name, revision in sources),
+        *{
+            spec.teacher: _found(f"traces by {spec.teacher}", traces.require, spec, train_set)
+            for spec, train_set in learnt
+        }.values(),
+    ]
+
+
+def _found(what: str, look: Callable[..., str | None], *where: object) -> Finding:
+    try:
+        return Finding(what, True, look(*where) or "in the package")
+    except UserError as error:
+        return Finding(what, False, str(error))
+
+
+def _dataset(one: Set) -> str:
+    hub_id = datasets.hub_id(one.dataset)
+    if hub_id is None:
+        return f"{len(datasets.load(one.dataset, one.split, one.task)):,} examples"
+    return hub.reachable(hub_id, datasets.HUB_SPLITS[hub_id][one.split], one.split, one.revision)
+
+
+def _backbone(name: str, revision: str) -> str:
+    source, of_hub = backbones.source(Backbone(name=name, revision=revision))
+    if of_hub is None or Path(source).is_dir():
+        return f"folder {source}"
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    try:
+        with hub.in_one_sentence(
+            name,
+            f"{name} (revision {revision!r})",
+            f"fetch it where there is one: hf download {name}",
+        ):
+            HfApi().auth_check(name)
+            return f"hub, commit {HfApi().model_info(name, revision=revision).sha}"
+    except UserError:
+        config = try_to_load_from_cache(name, "config.json", revision=revision)
+        if isinstance(config, str) and any(Path(config).parent.glob("*.safetensors")):
+            return f"cache, {Path(config).parent.name}"
+        raise

@@ -1,0 +1,50 @@
+"""Which GPUs each worker sees."""
+
+import itertools
+import os
+import subprocess
+from collections.abc import Sequence
+
+from reasoning_guards.recipes import Generation, Recipe
+from reasoning_guards.resources import Resources
+
+
+def visible() -> list[str]:
+    """GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them.
+
+    Without the variable all that the driver lists, and none where there is no driver to ask.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        listed = [name.strip() for name in named.split(",")]
+        return list(itertools.takewhile(lambda name: name not in ("", "-1"), listed))
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "--list-gpus"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    gpus = [line for line in done.stdout.splitlines() if line.startswith("GPU ")]
+    return list(map(str, range(len(gpus))))
+
+
+def of_worker(
+    value: Recipe | Generation, worker: int, visible: Sequence[str], resources: Resources
+) -> list[str]:
+    """The GPUs that a worker sees while it makes a value.
+
+    Each worker has `tensor_parallel` of them to itself, in turn if there are too few for all. A
+    vLLM engine sees these, and everything else one: the trainer would split each batch over all
+    that it sees, and so multiply the batch size.
+
+    Args:
+        worker: its number, from 0.
+        visible: as from `visible`; there are at least `tensor_parallel`, or none.
+    """
+    span = resources.tensor_parallel
+    wanted = span if isinstance(value, Generation) and value.engine == "vllm" else 1
+    first = worker * span
+    return [visible[(first + place) % len(visible)] for place in range(wanted) if visible]

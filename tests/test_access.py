@@ -1,0 +1,161 @@
+"""What a profile reads is looked for before it runs, and each thing gets its line."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import fake_hub
+import hub_rows
+import pytest
+import tiny_guards
+
+from reasoning_guards import access, chapters, cli, params
+from reasoning_guards.datasets import HUB_SPLITS, aegis2, hub, simple_safety_tests
+from reasoning_guards.params import Profile
+
+GPU = params.load(Path(__file__).parents[1] / "params" / "gpu.yaml")
+SIMPLE = simple_safety_tests.HUB_ID
+MODEL = GPU.backbone
+
+
+@pytest.fixture
+def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_hub.Hub]:
+    """A hub with the model and every dataset."""
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's attempts
+    with fake_hub.serve(monkeypatch, tmp_path / "caches") as served:
+        served.repositories = {hub_id: {"README.md": b""} for hub_id in (*HUB_SPLITS, MODEL)}
+        yield served
+
+
+def said(profile: Profile) -> dict[str, tuple[bool, str]]:
+    return {what: (ok, says) for what, ok, says in access.check(profile)}
+
+
+def test_every_set_of_a_profile_is_named_once_the_training_set_first() -> None:
+    sets = access.sets(GPU)
+    assert sets[0] == (GPU.train_set, "train", "main", None)
+    assert len({one[:3] for one in sets}) == len(sets)
+    cells = {(c.dataset, c.split) for c in chapters.safety_cells(GPU)}
+    assert {(one.dataset, one.split) for one in sets[1:]} == cells
+
+
+def test_the_embedded_world_is_all_there() -> None:
+    found = said(Profile())
+    assert {"dataset synthetic/meadow, train", "traces by rule"} < set(found)
+    assert "backbone synthetic/llama-64-0" in found
+    assert all(ok for ok, _ in found.values())
+
+
+def test_what_the_hub_lets_this_login_read_is_ok_and_traces_that_there_are_not_are_no(
+    online: fake_hub.Hub,
+) -> None:
+    found = said(GPU)
+    for one in access.sets(GPU):
+        where = f"hub, commit {fake_hub.COMMIT}"
+        assert found.pop(f"dataset {one.dataset}, {one.split}") == (True, where)
+    assert found.pop(f"backbone {MODEL}") == (True, f"hub, commit {fake_hub.COMMIT}")
+    ((what, (ok, says)),) = found.items()
+    assert (what, ok) == (f"traces by {GPU.teacher}", False)
+    assert "for allenai/wildguardmix" in says
+    assert not [path for method, path, _ in online.asked if "/resolve/" in path]
+
+
+def test_a_missing_revision_is_found_out_too(online: fake_hub.Hub) -> None:
+    profile = GPU.model_copy(
+        update={"dataset_revisions": {SIMPLE: "v9"}, "backbone_revision": "v9"}
+    )
+    found = said(profile)
+    assert {what for what, (ok, _) in found.items() if not ok} == {
+        f"dataset {SIMPLE}, test",
+        f"backbone {MODEL}",
+        f"traces by {GPU.teacher}",
+    }
+    assert "revision 'v9'" in found[f"dataset {SIMPLE}, test"][1]
+    assert "revision 'v9'" in found[f"backbone {MODEL}"][1]
+
+
+def test_gated_terms_are_named_for_datasets_and_for_models(online: fake_hub.Hub) -> None:
+    online.refusal = 403, "GatedRepo", ""
+    found = said(GPU)
+    assert not any(ok for ok, _ in found.values())
+    page = f"{online.url}/datasets/{aegis2.HUB_ID}, then log in"
+    assert page in found[f"dataset {aegis2.HUB_ID}, test"][1]
+    assert f"terms on {online.url}/{MODEL}, then log in" in found[f"backbone {MODEL}"][1]
+
+
+def test_what_was_loaded_before_is_found_in_the_cache(online: fake_hub.Hub) -> None:
+    online.repositories[SIMPLE] = {"test.jsonl": b'{"id": "x", "prompt": "Goats?"}\n'}
+    hub.rows(SIMPLE, None, "test")
+    online.refusal = 500, "", ""
+    assert hub.reachable(SIMPLE, None, "test", "main") == "cache, 1 rows"
+    with pytest.raises(hub.HubUnreachableError, match="check the network"):
+        hub.reachable(aegis2.HUB_ID, None, "test", "main")
+
+
+def test_a_model_in_the_cache_serves_if_its_weights_are_there(
+    online: fake_hub.Hub, tmp_path: Path
+) -> None:
+    online.refusal = 500, "", ""
+    cache = tmp_path / "caches" / "hub" / f"models--{MODEL.replace('/', '--')}"
+    snapshot = cache / "snapshots" / fake_hub.COMMIT
+    snapshot.mkdir(parents=True)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(fake_hub.COMMIT)
+    (snapshot / "config.json").write_text("{}")
+    what = f"backbone {MODEL}"
+    ok, says = said(GPU)[what]
+    assert not ok
+    assert says.endswith(f"or fetch it where there is one: hf download {MODEL}.")
+    (snapshot / "model.safetensors").write_text("")
+    assert said(GPU)[what] == (True, f"cache, {fake_hub.COMMIT}")
+
+
+def test_with_a_mirror_its_rows_are_read_and_the_hub_is_not_asked_for_datasets(
+    online: fake_hub.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(hub.MIRROR_VARIABLE, str(tmp_path / "mirror"))
+    hub_rows.write(tmp_path / "mirror" / SIMPLE / "test.jsonl", hub_rows.simple_safety_tests())
+    found = said(GPU)
+    assert found[f"dataset {SIMPLE}, test"] == (True, "mirror, 1 rows")
+    ok, says = found[f"dataset {GPU.train_set}, train"]
+    assert (ok, says.startswith(f"The mirror lacks {GPU.train_set}")) == (False, True)
+    assert not [path for _, path, _ in online.asked if "datasets" in path]
+
+
+def test_plan_check_lists_each_thing_and_its_exit_code_tells(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    assert cli.main(["plan", "--check"]) == 0
+    assert "ok  traces by rule: in the package" in capsys.readouterr().out.splitlines()
+    monkeypatch.setattr(access, "check", lambda _: [access.Finding("dataset x", False, "Gone.")])
+    assert cli.main(["plan", "--check"]) == 1
+    assert capsys.readouterr().out == "NO  dataset x: Gone.\n"
+
+
+def test_a_child_process_asks_the_endpoint_and_shows_no_traceback(
+    online: fake_hub.Hub, tmp_path: Path
+) -> None:
+    online.refusal = 401, "GatedRepo", ""
+    environment = os.environ | {"HF_ENDPOINT": online.url, "HF_HOME": str(tmp_path / "home")}
+    for command, code in ((["plan", "--check"], 1), (["mirror", "--to", str(tmp_path)], 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "reasoning_guards.cli", *command, "--profile", "gpu"],
+            env=environment,
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        shown = done.stdout if code == 1 else done.stderr
+        assert f"accept its terms on {online.url}/datasets/allenai/wildguardmix" in shown
+        assert "Traceback" not in done.stderr
+
+
+def test_a_backbone_in_a_folder_needs_no_hub(tmp_path: Path) -> None:
+    guard = tiny_guards.build(tmp_path / "guard")
+    found = said(Profile(backbone=str(guard)))
+    assert found[f"backbone {guard}"] == (True, f"folder {guard}")

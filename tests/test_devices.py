@@ -1,0 +1,84 @@
+"""Each worker sees GPUs of its own, and a training one of them."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasoning_guards import chapters, devices
+from reasoning_guards.params import Profile
+from reasoning_guards.resources import Resources
+
+ASKED = chapters.rq1_efficacy(Profile()).generations(["nr"])[0]
+SERVED = ASKED.model_copy(update={"engine": "vllm"})
+RECIPE = ASKED.guard
+FOUR = ["0", "1", "2", "3"]
+GPUS = st.lists(st.integers(0, 99).map(str), min_size=1, max_size=9, unique=True)
+
+
+@given(st.sampled_from([RECIPE, ASKED]), st.integers(0, 20), GPUS, st.integers(1, 9))
+def test_a_training_and_a_transformers_engine_see_exactly_one(value, worker, gpus, span):
+    seen = devices.of_worker(value, worker, gpus, Resources(tensor_parallel=min(span, len(gpus))))
+    assert len(seen) == 1
+    assert seen[0] in gpus
+
+
+@given(st.integers(0, 20), GPUS, st.integers(1, 9))
+def test_a_vllm_engine_sees_as_many_as_it_spans_and_none_twice(worker, gpus, span):
+    span = min(span, len(gpus))
+    seen = devices.of_worker(SERVED, worker, gpus, Resources(tensor_parallel=span))
+    assert len(set(seen)) == len(seen) == span
+
+
+@pytest.mark.parametrize("value", [RECIPE, SERVED])
+def test_workers_take_turns_once_there_are_more_of_them_than_gpus(value):
+    seen = [devices.of_worker(value, worker, FOUR, Resources()) for worker in range(6)]
+    assert seen == [["0"], ["1"], ["2"], ["3"], ["0"], ["1"]]
+
+
+def test_one_workers_engine_and_anothers_training_share_no_gpu_while_there_are_enough():
+    spanning = Resources(tensor_parallel=2)
+    assert devices.of_worker(SERVED, 0, FOUR, spanning) == ["0", "1"]
+    assert devices.of_worker(SERVED, 1, FOUR, spanning) == ["2", "3"]
+    assert devices.of_worker(RECIPE, 1, FOUR, spanning) == ["2"]
+
+
+def test_where_none_is_known_none_is_named():
+    assert devices.of_worker(RECIPE, 3, [], Resources()) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "seen"),
+    [
+        ("2,5", ["2", "5"]),
+        (" GPU-3f , MIG-77", ["GPU-3f", "MIG-77"]),
+        ("", []),
+        ("-1", []),
+        ("1,-1,2", ["1"]),
+    ],
+)
+def test_what_the_user_leaves_visible_is_all_there_is(monkeypatch, named, seen):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert devices.visible() == seen
+
+
+@pytest.mark.parametrize(
+    ("script", "seen"),
+    [
+        ("echo 'GPU 0: A (UUID: x)'; echo '  MIG 1g (UUID: y)'; echo 'GPU 1: B'", ["0", "1"]),
+        ("echo 'No devices were found'", []),
+        ("echo 'GPU 0: A'; exit 9", []),
+        (None, []),
+    ],
+)
+def test_else_what_the_driver_lists_and_nothing_without_one(monkeypatch, tmp_path, script, seen):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if script is None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    else:
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert devices.visible() == seen
