@@ -37,7 +37,11 @@ CELLS = tuple(
 
 
 def results() -> pd.DataFrame:
-    """The grid as it was run: kind, epochs, learning_rate, seed, f1 (mean of four cells)."""
+    """The grid as it was run, a row per setting and seed.
+
+    Columns: kind, epochs, learning_rate, seed, f1 (mean of the four cells), unparsable (how many of
+    their answers).
+    """
     with files(__package__).joinpath(RESULTS).open(encoding="utf-8") as file:
         return pd.read_csv(file)
 

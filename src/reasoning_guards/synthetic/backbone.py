@@ -101,8 +101,8 @@ def skills(
     """Share of right next words over `n` texts drawn anew, for each skill that a guard needs.
 
     copying: the last of a list of random words, said again. facts: a class, cluster or category.
-    look-up: what random rules say of one of their topics (by chance: 0.5). extraction: the verb of
-    what was asked for.
+    look-up: what random rules say of one of their topics. extraction: the verb of what was asked
+    for.
     """
     rng = Random("skills")
     return {
