@@ -85,6 +85,11 @@ SUMMARIES = {
     "dynaguard": "dynaguard_avg",
     "cosa": "cosa_avg",
 }
+SPREADS = {
+    "sd_over_subsets_overall": (4, "safety_avg_subset_std"),
+    "sd_over_subsets_prompt": (4, "safety_prompt_subset_std"),
+    "sd_over_subsets_response": (4, "safety_response_subset_std"),
+}
 PRINTED = [
     pytest.param(claim, test, id=claim.id)
     for claim in load().values()
@@ -97,7 +102,8 @@ PRINTED = [
 def test_the_papers_columns_are_those_of_the_claims_own_averages(claim, test):
     averages = claims._ledger().averages
     if claim.measure is not None:
-        assert test.paper.average[0].column.endswith("_subset_std")
+        (printed,) = test.paper.average
+        assert (printed.table, printed.column) == SPREADS[claim.measure]
         return
     for average, columns in ((test.average, test.paper.average), (test.beyond, test.paper.beyond)):
         named = tuple(column.column for column in columns)
@@ -105,27 +111,42 @@ def test_the_papers_columns_are_those_of_the_claims_own_averages(claim, test):
         assert named == expected
 
 
+SECOND_BACKBONE = range(9, 13)
+WG, AEGIS, GEMMA = "L3.1-8B-WILDGUARDMIX", "L3.1-8B-Aegis", "Gemma-3-4B-WILDGUARDMIX"
+# Variant and table -> row, read off the paper's tables. Table 8 leaves "(5k)" unsaid, and Table 9
+# "(Full)".
 ROW_OF = {
-    "nr": "(NR)", "r_full": "-R", "r_5k": "-R", "r_2500": "2500", "r_1k": "1000", "r_500": "500",
-    "r_1": "-R (1 sentence)", "r_500x50": "(0.5k)", "dual_nr": "Dual (NR)", "dual_r": "Dual (R)",
-    "continual_sft": "(Continual SFT)", "aegis_r_full": "Aegis-R (Full)", "aegis": "AEGIS 2.0",
-    "aegis_r_5k": "Aegis-R", "aegis_r_1": "Aegis-R (1 sentence)", "wildguard": "WILDGUARD",
-    "tf_r": "WILDGUARDMIX+TF-R", "tf_r_1": "+TF-R (1 sentence)", "aegis_tf_r": "Aegis+TF-R",
+    ("nr", 1): f"{WG} (NR)", ("nr", 5): f"{WG} (NR)", ("nr", 6): f"{WG} (NR)",
+    ("r_full", 1): f"{WG}-R (Full)", ("r_full", 5): f"{WG}-R (Full)",
+    ("r_full", 6): f"{WG}-R (Full)",
+    ("r_5k", 1): f"{WG}-R (5k)", ("r_5k", 8): f"{WG}-R",
+    ("r_500", 4): "500", ("r_1k", 4): "1000", ("r_2500", 4): "2500", ("r_5k", 4): "5000",
+    ("r_1", 1): f"{WG}-R (1 sentence)", ("r_1", 8): f"{WG}-R (1 sentence)",
+    ("r_500x50", 1): f"{WG}-R (0.5k)",
+    ("dual_nr", 1): f"{WG}-Dual (NR)", ("dual_r", 1): f"{WG}-Dual (R)",
+    ("continual_sft", 1): f"{WG}-R (Continual SFT)",
+    ("aegis_r_full", 1): f"{AEGIS}-R (Full)", ("aegis_r_5k", 1): f"{AEGIS}-R (5k)",
+    ("aegis_r_1", 1): f"{AEGIS}-R (1 sentence)", ("aegis_r_5k", 8): f"{AEGIS}-R",
+    ("tf_r", 8): f"{WG}+TF-R", ("tf_r_1", 8): f"{WG}+TF-R (1 sentence)",
+    ("aegis_tf_r", 8): f"{AEGIS}+TF-R",
+    ("aegis", 1): "AEGIS 2.0", ("wildguard", 1): "WILDGUARD",
+    ("nr", 9): f"{GEMMA} (NR)", ("r_full", 9): f"{GEMMA}-R",
+    ("r_1", 9): f"{GEMMA}-R (1 sentence)", ("tf_r", 9): f"{GEMMA}+TF-R",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("claim", "test"), PRINTED)
 def test_the_papers_rows_are_those_of_the_claims_own_variants(claim, test):
-    for variant, row in (
-        (test.contrast.treatment, test.paper.treatment),
-        (test.contrast.control, test.paper.control),
-    ):
-        sizes = {"5000": "-R", " (Full)": "", " (5k)": ""}
-        if row.startswith("Gemma") or variant in ("r_full", "r_5k", "aegis_r_5k"):
-            for size, plain in sizes.items():
-                row = row.replace(size, plain)
-        assert row.endswith(ROW_OF[variant].replace(" (Full)", "" if "Gemma" in row else " (Full)"))
-        assert row.startswith("Gemma") == (claim.chapter == "second_backbone")
+    for column in (*test.paper.average, *test.paper.beyond):
+        assert test.paper.treatment == ROW_OF[test.contrast.treatment, column.table]
+        assert test.paper.control == ROW_OF[test.contrast.control, column.table]
+        assert (column.table in SECOND_BACKBONE) == (claim.chapter == "second_backbone")
+
+
+def test_every_row_a_claim_may_name_is_printed_in_its_table():
+    printed = paper.results().groupby("table")["row"].unique()
+    for (variant, table), row in ROW_OF.items():
+        assert row in printed[table], (variant, table)
 
 
 def test_what_the_paper_says_of_time_is_what_its_transcript_says():

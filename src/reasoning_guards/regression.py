@@ -43,7 +43,9 @@ def quantities(study: Study, judged: Mapping[str, pd.DataFrame]) -> pd.Series:
         found[f"{name}: kappa"] = float(scoring.cohen_kappa(*(counts.to_numpy(float)[:, None]))[0])
         found[f"{name}: unparsable share"] = float(frame["predicted"].isna().mean())
     for better, worse in ORDERINGS:
-        found[f"{better} minus {worse}, kappa"] = found[f"{better}: kappa"] - found[f"{worse}: kappa"]
+        found[f"{better} minus {worse}, kappa"] = (
+            found[f"{better}: kappa"] - found[f"{worse}: kappa"]
+        )
     return pd.Series(found).round(4)
 
 
