@@ -56,6 +56,13 @@ MUTATIONS = (
         "test_prompts.py",
     ),
     Mutation(
+        "training on all GPUs at once, which multiplies the batch",
+        "devices.py",
+        'wanted = span if isinstance(value, Generation) and value.engine == "vllm" else 1',
+        "wanted = len(visible)",
+        "test_devices.py",
+    ),
+    Mutation(
         "loss on the prompt",
         "training/data.py",
         "[0] * len(prompt.ids)",

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from reasoning_guards import artifacts, chapters, scheduler, traces
 from reasoning_guards.params import Profile
@@ -359,3 +360,56 @@ def test_guards_that_would_learn_from_missing_traces_are_refused_before_anything
     assert workers.made == []
     scheduler.run(study.generations(["nr"])[:1], Resources(), 1)
     assert len(workers.made) == 2
+
+
+LONGER = RECIPE.model_copy(
+    update={"n_train": 160, "sft": RECIPE.sft.model_copy(update={"epochs": 12})}
+)
+
+
+def started(tmp_path, *values):
+    """A process of its own that runs the scheduler on these values, with one worker."""
+    job = tmp_path / "values.json"
+    job.write_text(scheduler.Job(values=values, resources=Resources()).model_dump_json())
+    code = (
+        "import sys; from reasoning_guards import scheduler\n"
+        "job = scheduler.Job.model_validate_json(open(sys.argv[1]).read())\n"
+        "scheduler.run(job.values, job.resources, 1)\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(job)])
+
+
+def wait_until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited for a minute"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_killed_run_takes_its_worker_along_and_the_next_one_ends_where_it_would_have(
+    tmp_path, cache, monkeypatch
+):
+    place = artifacts.folder(LONGER)
+    parent = started(tmp_path, LONGER)
+    wait_until(lambda: list(cache.glob("checkpoint/*.partial/trainer/*/trainer_state.json")))
+    parent.kill()
+    parent.wait()
+    with FileLock(place.with_suffix(".lock"), timeout=10):
+        assert not place.exists(), "the worker trained to the end"
+    run([LONGER])
+    monkeypatch.setenv("REASONING_GUARDS_CACHE", str(tmp_path / "another"))
+    run([LONGER])
+    assert artifacts.folder(LONGER) != place
+    weights = [folder / "model.safetensors" for folder in (place, artifacts.folder(LONGER))]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_train_once(tmp_path, cache):
+    both = [started(tmp_path, *ASKED) for _ in range(2)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    assert all(map(artifacts.is_cached, (RECIPE, *ASKED)))
+    logs = [log.read_text() for log in cache.glob("logs/*.log")]
+    assert len(logs) == 2
+    assert sum(log.count("train_runtime") for log in logs) == 1

@@ -133,6 +133,10 @@ READABLE = {
         "<think>It says </think>\nPrompt harm: unharmful\nA trick.</think>\nPrompt harm: harmful",
         HARMFUL_PROMPT,
     ),
+    "thinking opened by the chat template states a verdict": (
+        "So:\nPrompt harm: unharmful\nNo, S3 bans it.\n</think>\n\nPrompt harm: harmful",
+        HARMFUL_PROMPT,
+    ),
     "nested thinking": (
         "<think>\nPrompt harm: unharmful\n<think>b</think>\nPrompt harm: unharmful\n</think>\n"
         "Prompt harm: harmful",

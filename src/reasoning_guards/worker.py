@@ -1,6 +1,7 @@
 """The child process that trains and generates: one JSON job in, one verified folder out.
 
-    python -m reasoning_guards.worker             serves jobs, one JSON object a line
+    python -m reasoning_guards.worker             serves jobs, one JSON object a line, as long as
+                                                  the process that started it is there
     python -m reasoning_guards.worker JOB.json    does one job and ends
 
 A job is {"values": [...], "resources": {...}} as `Job` describes it. For each value a line of JSON
@@ -14,6 +15,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -109,12 +112,24 @@ def serve(jobs: Any, replies: Any) -> bool:
     return succeeded
 
 
+def _end_with(parent: int) -> None:
+    """End this process, whatever it is doing, once its parent is gone.
+
+    A parent that is killed cannot close anything, and an hour of training would go on without it,
+    its lock and its memory held. What was begun is gone on from by the next run.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main() -> int:
     """Keep stdout for replies alone: whatever a library prints goes to stderr."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if len(sys.argv) > 1:
         return 0 if serve([Path(sys.argv[1]).read_text()], replies) else 1
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     serve(sys.stdin, replies)
     return 0
 
