@@ -39,7 +39,8 @@ class Profile(BaseModel):
         profile: its name, for banner and provenance.
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
         backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in turn.
-        train_set: hub id or "synthetic/<name>".
+        train_set: hub id, "synthetic/<name>", or the YAML file of a set of your own.
+        benchmarks: YAML files of sets of your own that guards are scored on as well.
         n_train: examples trained on, or None for the whole training split.
         overlapping: whether training examples that overlap with a benchmark are kept, or exact
             copies left out, or near ones too.
@@ -66,6 +67,7 @@ class Profile(BaseModel):
     refusal_line: bool = True
     teacher: str = "rule"
     train_set: str = "synthetic/meadow"
+    benchmarks: list[str] = []
     n_train: Annotated[int, Field(ge=1)] | None = 640
     overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]

@@ -2,7 +2,7 @@
 
 import random
 
-from reasoning_guards.datasets import released_traces
+from reasoning_guards.datasets import own, released_traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import TraceSpec
@@ -17,14 +17,16 @@ def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str | Non
     """One trace for each example, in order; None where the teacher has none to learn from.
 
     Args:
-        spec: the teacher ("rule" for the embedded world, or one whose traces were released), the
-            sentence budget, and whether the content is real or a control.
+        spec: the teacher ("rule" for the embedded world, "own" for a set of your own that brings
+            its traces, or one whose traces were released), the sentence budget, and whether the
+            content is real or a control.
         examples: with the labels the traces must argue for.
         seed: draws the filler's words and the shuffle; real traces do not depend on it.
 
     Raises:
         UnknownTeacherError: if the spec names a teacher this package does not have.
-        released_traces.NoReleasedTracesError: if no trace of that length fits any example.
+        released_traces.NoReleasedTracesError, own.OwnSetError: if there are no traces of that
+            length.
     """
     real = _real(spec, examples)
     if spec.content == "real":
@@ -42,11 +44,14 @@ def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str | Non
 def _real(spec: TraceSpec, examples: list[Example]) -> list[str | None]:
     if spec.teacher in released_traces.TEACHERS:
         return released_traces.traces(spec.teacher, spec.sentences, examples)
+    if spec.teacher == "own":
+        return own.traces(spec.sentences, examples)
     if spec.teacher == "rule":
         return [rule_teacher.trace(example, spec.sentences) for example in examples]
     raise UnknownTeacherError(
         f"The teacher {spec.teacher!r} has no traces here: set `teacher` to 'rule', which knows "
-        f"the embedded world's examples, or to one of {', '.join(released_traces.TEACHERS)}."
+        "the embedded world's examples, to 'own' for the traces of a set of your own, or to one of "
+        f"{', '.join(released_traces.TEACHERS)}."
     )
 
 
