@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoning_guards import artifacts, chapters
+from reasoning_guards import artifacts, chapters, resources
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Generation, Recipe
 
@@ -309,7 +309,7 @@ def test_a_killed_build_leaves_no_artifact_and_is_gone_on_from(where):
 def test_the_cache_is_where_the_variable_says_or_in_the_users_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("REASONING_GUARDS_CACHE", "~/here")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert artifacts.cache_folder() == tmp_path / "here"
+    assert resources.cache_folder() == tmp_path / "here"
     monkeypatch.delenv("REASONING_GUARDS_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert artifacts.cache_folder() == tmp_path / ".cache" / "reasoning-guards"
+    assert resources.cache_folder() == tmp_path / ".cache" / "reasoning-guards"

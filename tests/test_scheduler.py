@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from reasoning_guards import artifacts, chapters, scheduler, traces
+from reasoning_guards import artifacts, chapters, resources, scheduler, traces
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Generation, Recipe
 from reasoning_guards.resources import Resources
@@ -124,7 +124,7 @@ def test_a_failure_keeps_the_others_and_is_named(workers):
     sentence = str(caught.value)
     assert "1 of 4 steps failed" in sentence
     assert f"answers to {ASKED[0].cell.name}: it is Monday" in sentence
-    assert str(artifacts.cache_folder() / "logs") in sentence
+    assert str(resources.cache_folder() / "logs") in sentence
     assert not artifacts.is_cached(ASKED[0])
     assert all(artifacts.is_cached(value) for value in (RECIPE, ASKED[1], UNTRAINED))
     workers.fails = {}

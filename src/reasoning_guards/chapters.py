@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pandas as pd
 
 from reasoning_guards import backbones, claims, datasets
+from reasoning_guards.datasets import own
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Backbone, Cell, Decontamination, Recipe, TraceSpec
@@ -33,7 +35,7 @@ def rq1_efficacy(profile: Profile) -> Study:
     Beside the paper's arms stand controls of equal length that hold nothing about the example (a
     filler trace, another example's trace), and a null world in which labels are random.
     """
-    cells = safety_cells(profile)
+    cells = safety_cells(profile) + own_cells(profile)
     fewer = profile.model_copy(update={"seeds": profile.seeds[: profile.control_seeds]})
     null = tuple(cell.model_copy(update={"labels": "random"}) for cell in cells)
     one = TraceSpec(teacher=profile.teacher, sentences=1)
@@ -72,11 +74,13 @@ def safety_cells(profile: Profile) -> tuple[Cell, ...]:
     """
     policy = None
     if profile.world == "hub":
-        policy = _TAXONOMY.get(profile.train_set)
+        train_set = _set_name(profile.train_set)
+        policy = train_set if train_set.startswith(own.PREFIX) else _TAXONOMY.get(train_set)
         if policy is None:
             raise NoTaxonomyError(
                 f"The world is hub and train_set is {profile.train_set!r}, whose taxonomy is not "
-                f"known: set train_set to one of {', '.join(_TAXONOMY)}."
+                f"known: set train_set to one of {', '.join(_TAXONOMY)}, "
+                "or to the YAML file of a set of your own."
             )
     names = (name.rsplit(":", 1) for name in claims.cells("safety", profile.world))
     return tuple(
@@ -105,6 +109,21 @@ def _revision(profile: Profile, dataset: str) -> str:
                 f"mean {near!r}?"
             )
     return profile.dataset_revisions.get(datasets.hub_id(dataset) or "", "main")
+
+
+def own_cells(profile: Profile) -> tuple[Cell, ...]:
+    """What is scored on the profile's own benchmarks: each task that they label.
+
+    Raises:
+        own.OwnSetError, UserError: on the first thing in their files that is wrong.
+    """
+    names = [_set_name(benchmark) for benchmark in profile.benchmarks]
+    return tuple(Cell(dataset=name, task=task) for name in names for task in own.spec(name).tasks)
+
+
+def _set_name(given: str) -> str:
+    """A set's name in values: that of its content, for a set of your own."""
+    return own.adopt(Path(given)) if own.is_file(given) else given
 
 
 def _backbones(profile: Profile) -> dict[int, Backbone]:
@@ -139,12 +158,12 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
     )
     dropped = profile.overlapping != "keep"
     decontamination = Decontamination(
-        cells=safety_cells(profile), near=profile.overlapping == "drop_near"
+        cells=safety_cells(profile) + own_cells(profile), near=profile.overlapping == "drop_near"
     )
     return {
         seed: Recipe(
             backbone=backbone,
-            train_set=profile.train_set,
+            train_set=_set_name(profile.train_set),
             train_revision=_revision(profile, profile.train_set),
             n_train=profile.n_train,
             subset_seed=seed,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import datasets, policies, prompts
+from reasoning_guards import datasets, prompts
 from reasoning_guards.engines import InferenceEngine, Request
 from reasoning_guards.examples import Example, with_random_labels
 from reasoning_guards.recipes import Cell, Generation, Recipe
@@ -23,7 +23,7 @@ def examples(cell: Cell, limit: int | None = None) -> list[Example]:
         cell: set, split, task, and whose taxonomy a set without a policy of its own is judged by.
         limit: only the first so many.
     """
-    policy = policies.load(cell.policy) if cell.policy else None
+    policy = datasets.policy(cell.policy) if cell.policy else None
     found = list(datasets.load(cell.dataset, cell.split, cell.task, policy, cell.revision))[:limit]
     if cell.labels == "random":
         found = [with_random_labels(example) for example in found]

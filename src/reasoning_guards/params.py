@@ -40,8 +40,9 @@ class Profile(BaseModel):
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
         backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in
             turn, each at most once.
-        train_set: hub id or "synthetic/<name>".
+        train_set: hub id, "synthetic/<name>", or the YAML file of a set of your own.
         dataset_revisions: hub id → branch, tag or commit of that dataset; `main` where it has none.
+        benchmarks: YAML files of sets of your own that guards are scored on as well.
         n_train: examples trained on, or None for the whole training split.
         overlapping: whether training examples that overlap with a benchmark are kept, or exact
             copies left out, or near ones too.
@@ -69,6 +70,7 @@ class Profile(BaseModel):
     teacher: str = "rule"
     train_set: str = "synthetic/meadow"
     dataset_revisions: dict[str, str] = {}
+    benchmarks: list[str] = []
     n_train: Annotated[int, Field(ge=1)] | None = 640
     overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]

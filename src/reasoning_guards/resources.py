@@ -1,5 +1,7 @@
 """What a machine has to give. Nothing here is part of an artifact's key."""
 
+import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -25,3 +27,12 @@ class Resources(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: float = 0.9
     tensor_parallel: int = 1
+
+
+def cache_folder() -> Path:
+    """`$REASONING_GUARDS_CACHE`, or this user's cache folder."""
+    named = os.environ.get("REASONING_GUARDS_CACHE")
+    if named:
+        return Path(named).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "reasoning-guards"

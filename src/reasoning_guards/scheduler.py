@@ -14,7 +14,7 @@ from pathlib import Path
 from reasoning_guards import artifacts, devices, traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Generation, Recipe
-from reasoning_guards.resources import Resources
+from reasoning_guards.resources import Resources, cache_folder
 from reasoning_guards.worker import Job, Reply
 
 Work = Recipe | Generation
@@ -144,7 +144,7 @@ def run(
         )
     progress = Progress({key: cost(value) for key, value in missing.items()}, report)
     board = _Board(missing)
-    logs = artifacts.cache_folder() / "logs"
+    logs = cache_folder() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     with ThreadPoolExecutor(workers) as pool:

@@ -12,6 +12,7 @@ from reasoning_guards.datasets import (
     hub,
     jailbreakbench,
     openai_moderation,
+    own,
     released_traces,
     simple_safety_tests,
     topic_following,
@@ -105,19 +106,23 @@ def load(
     """The examples of a split, ready for a task, or for training where the task is None.
 
     Args:
-        name: hub id, for a suite's part `<hub id>/<part>`, or `synthetic/<name>`.
+        name: hub id, for a suite's part `<hub id>/<part>`, `synthetic/<name>`, or what `own.adopt`
+            called a set of your own.
         split: the hub's name of it (`train` for OpenAI moderation, `response_harmfulness` for
             XSTest).
         task: what the examples will be scored on; see `rows.for_task` for what it leaves out.
         policy: what hub examples are judged by: at evaluation the taxonomy that the guard was
-            trained on. None is WildGuardMix's and Aegis 2.0's own; synthetic examples, topic
-            following and the custom-policy suites always keep the policies they carry.
+            trained on. None is WildGuardMix's and Aegis 2.0's own; synthetic examples, sets of
+            your own, topic following and the custom-policy suites always keep the policies that
+            they carry.
         revision: branch, tag or commit of a hub set; `commit` tells what it was.
 
     Raises:
         UnknownDatasetError, NoPolicyError, rows.NoExamplesError: as their names say. And whatever
             reading the set raises, which is one clear sentence too.
     """
+    if name.startswith(own.PREFIX):
+        return tuple(own.load(name, split, task))
     if name in corpora.SETS:
         examples = corpora.load(name, split)  # type: ignore[arg-type]  # refuses unknown splits
         return tuple(select(examples, task, name, split))
@@ -135,3 +140,12 @@ def load(
             )
         policy = policies.load(_OWN_POLICY[name])
     return tuple(_HUB_SETS[name](split, policy, task, revision))
+
+
+def policy(name: str) -> Policy:
+    """A policy that ships with this package, or that of a set of your own, by name.
+
+    Raises:
+        policies.UnknownPolicyError, own.OwnSetError: if there is none.
+    """
+    return own.policy(name) if name.startswith(own.PREFIX) else policies.load(name)

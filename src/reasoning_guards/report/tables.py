@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from reasoning_guards import claims, decisions, intervals, paper, scoring
+from reasoning_guards import chapters, claims, decisions, intervals, paper, scoring
 from reasoning_guards.intervals import Interval
 from reasoning_guards.study import Study
 
@@ -26,10 +26,14 @@ def variants(
 
 
 def cells(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
-    """F1 by variant and cell, and under it how many examples a cell has and how many harmful."""
+    """F1 by variant and cell, and under it how many examples a cell has and how many harmful.
+
+    The cells of the safety average, and after them those of the profile's own benchmarks.
+    """
     policy = study.profile.parse_policy
     scored = {name: scoring.scores(judged[name], policy) for name in names if name in judged}
-    order = claims.cells("safety", study.profile.world)
+    own = (cell.name for cell in chapters.own_cells(study.profile))
+    order = [*claims.cells("safety", study.profile.world), *own]
     table = pd.DataFrame(
         {_label(study, name): scored[name]["f1"].loc[order].map(_f1) for name in scored}
     ).T

@@ -2,7 +2,7 @@
 
 import random
 
-from reasoning_guards.datasets import released_traces
+from reasoning_guards.datasets import own, released_traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import TraceSpec
@@ -31,12 +31,20 @@ def require(spec: TraceSpec, train_set: str) -> None:
         if train_set not in corpora.SETS:
             raise NoTracesError(
                 f"The teacher 'rule' knows the embedded world alone, and {train_set} is not of it: "
-                f"set `teacher` to one of {_RELEASED}, whose traces were released."
+                "set `teacher` to 'own' for a set of your own, or to one of "
+                f"{_RELEASED}, whose traces were released."
+            )
+    elif spec.teacher == "own":
+        if not train_set.startswith(own.PREFIX):
+            raise NoTracesError(
+                f"The teacher 'own' means the traces that a set of your own brings, and {train_set} "
+                f"is none: set `teacher` to 'rule' in the embedded world, and to one of {_RELEASED} "
+                "for hub sets."
             )
     elif spec.teacher not in released_traces.TEACHERS:
         raise UnknownTeacherError(
             f"The teacher {spec.teacher!r} has no traces: set `teacher` to 'rule' in the embedded "
-            f"world, and to one of {_RELEASED} for hub sets."
+            f"world, to 'own' for a set of your own, and to one of {_RELEASED} for hub sets."
         )
     elif train_set not in released_traces.TRAINING_SETS:
         raise NoTracesError(
@@ -51,14 +59,16 @@ def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str | Non
     """One trace for each example, in order; None where the teacher has none to learn from.
 
     Args:
-        spec: the teacher ("rule" for the embedded world, or one whose traces were released), the
-            sentence budget, and whether the content is real or a control.
+        spec: the teacher ("rule" for the embedded world, "own" for a set of your own that brings
+            its traces, or one whose traces were released), the sentence budget, and whether the
+            content is real or a control.
         examples: with the labels the traces must argue for.
         seed: draws the filler's words and the shuffle; real traces do not depend on it.
 
     Raises:
         UnknownTeacherError: if the spec names a teacher this package does not have.
-        released_traces.NoReleasedTracesError: if no trace of that length fits any example.
+        released_traces.NoReleasedTracesError, own.OwnSetError: if there are no traces of that
+            length.
     """
     real = _real(spec, examples)
     if spec.content == "real":
@@ -76,10 +86,12 @@ def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str | Non
 def _real(spec: TraceSpec, examples: list[Example]) -> list[str | None]:
     if spec.teacher in released_traces.TEACHERS:
         return released_traces.traces(spec.teacher, spec.sentences, examples)
+    if spec.teacher == "own":
+        return own.traces(spec.sentences, examples)
     if spec.teacher == "rule":
         return [rule_teacher.trace(example, spec.sentences) for example in examples]
     raise UnknownTeacherError(
-        f"The teacher {spec.teacher!r} has no traces: the teachers are 'rule', {_RELEASED}."
+        f"The teacher {spec.teacher!r} has no traces: the teachers are 'rule', 'own', {_RELEASED}."
     )
 
 

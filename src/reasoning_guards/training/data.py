@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning_guards import datasets, policies, prompts, traces
+from reasoning_guards import datasets, prompts, traces
 from reasoning_guards.datasets import overlap
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, with_random_labels
@@ -139,17 +139,10 @@ def _clean(recipe: Recipe, examples: list[Example]) -> list[Example]:
     """The examples without those that the recipe's decontamination leaves out."""
     if recipe.decontamination is None:
         return examples
-    scored = [
-        example
-        for cell in recipe.decontamination.cells
-        for example in datasets.load(
-            cell.dataset,
-            cell.split,
-            cell.task,
-            policies.load(cell.policy) if cell.policy else None,
-            cell.revision,
-        )
-    ]
+    scored: list[Example] = []
+    for cell in recipe.decontamination.cells:
+        policy = datasets.policy(cell.policy) if cell.policy else None
+        scored += datasets.load(cell.dataset, cell.split, cell.task, policy, cell.revision)
     kinds = overlap.find(examples, scored)
     left_out = {
         name for name, kind in kinds.items() if recipe.decontamination.near or kind == "exact"
