@@ -37,9 +37,9 @@ def require(spec: TraceSpec, train_set: str) -> None:
     elif spec.teacher == "own":
         if not train_set.startswith(own.PREFIX):
             raise NoTracesError(
-                f"The teacher 'own' means the traces that a set of your own brings, and {train_set} "
-                f"is none: set `teacher` to 'rule' in the embedded world, and to one of {_RELEASED} "
-                "for hub sets."
+                "The teacher 'own' means the traces that a set of your own brings, and "
+                f"{train_set} is none: set `teacher` to 'rule' in the embedded world, and to one "
+                f"of {_RELEASED} for hub sets."
             )
     elif spec.teacher not in released_traces.TEACHERS:
         raise UnknownTeacherError(
