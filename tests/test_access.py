@@ -11,7 +11,8 @@ import hub_rows
 import pytest
 import tiny_guards
 
-from reasoning_guards import access, chapters, cli, params
+from reasoning_guards import access, cli, params
+from reasoning_guards.chapters import benchmarks
 from reasoning_guards.datasets import HUB_SPLITS, aegis2, hub, simple_safety_tests
 from reasoning_guards.params import Profile
 
@@ -37,7 +38,7 @@ def test_every_set_of_a_profile_is_named_once_the_training_set_first() -> None:
     sets = access.sets(GPU)
     assert sets[0] == (GPU.train_set, "train", "main", None)
     assert len({one[:3] for one in sets}) == len(sets)
-    cells = {(c.dataset, c.split) for c in chapters.safety_cells(GPU)}
+    cells = {(c.dataset, c.split) for c in benchmarks.safety_cells(GPU)}
     assert {(one.dataset, one.split) for one in sets[1:]} == cells
 
 

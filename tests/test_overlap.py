@@ -6,7 +6,8 @@ from typing import Any
 import hub_rows
 import pytest
 
-from reasoning_guards import artifacts, chapters, datasets
+from reasoning_guards import artifacts, datasets
+from reasoning_guards.chapters import arms, benchmarks
 from reasoning_guards.datasets import aegis2, hub, overlap
 from reasoning_guards.examples import Example, Policy, Turn
 from reasoning_guards.params import Profile
@@ -112,7 +113,7 @@ def mirror(tmp_path, monkeypatch):
 
 def recipe(**fields: Any) -> Recipe:
     profile = Profile(world="hub", train_set=aegis2.HUB_ID, n_train=None, refusal_line=False)
-    return chapters.guards(profile, None)[0].model_copy(update=fields)
+    return arms.guards(profile, None)[0].model_copy(update=fields)
 
 
 CELL = Cell(dataset=aegis2.HUB_ID, task="prompt", policy="wildguardmix")
@@ -131,9 +132,9 @@ def test_what_overlaps_is_left_out_before_the_subset_is_drawn() -> None:
 
 def test_the_profile_says_what_becomes_of_overlap() -> None:
     def decontamination(choice: str) -> Decontamination | None:
-        return chapters.guards(Profile(overlapping=choice), None)[0].decontamination
+        return arms.guards(Profile(overlapping=choice), None)[0].decontamination
 
-    cells = chapters.safety_cells(Profile())
+    cells = benchmarks.safety_cells(Profile())
     assert decontamination("keep") is None
     assert decontamination("drop_exact") == Decontamination(cells=cells)
     assert decontamination("drop_near") == Decontamination(cells=cells, near=True)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from reasoning_guards import artifacts, chapters, datasets, params, prompts, traces
+from reasoning_guards.chapters import arms, benchmarks
 from reasoning_guards.datasets import hub, own
 from reasoning_guards.datasets.own_spec import OwnSetError
 from reasoning_guards.errors import UserError
@@ -201,10 +202,10 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_profile_trains_on_it_and_judges_by_its_policy() -> None:
     profile = Profile(world="hub", train_set=str(LIBRARY), n_train=None)
     name = own.adopt(LIBRARY)
-    assert chapters.guards(profile, None)[0].train_set == name
-    assert {cell.policy for cell in chapters.safety_cells(profile)} == {name}
+    assert arms.guards(profile, None)[0].train_set == name
+    assert {cell.policy for cell in benchmarks.safety_cells(profile)} == {name}
     assert datasets.policy(name).text.startswith("The assistant works at the desk")
-    assert str(ROOT) not in chapters.guards(profile, None)[0].model_dump_json()
+    assert str(ROOT) not in arms.guards(profile, None)[0].model_dump_json()
 
 
 def test_a_profile_scores_each_task_that_its_benchmarks_label(tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_a_profile_scores_each_task_that_its_benchmarks_label(tmp_path: Path) ->
         Cell(dataset=library, task="response"),
         Cell(dataset=mine, task="prompt"),
     )
-    assert chapters.own_cells(profile) == cells
+    assert benchmarks.own_cells(profile) == cells
     study = chapters.rq1_efficacy(profile)
     plain = chapters.rq1_efficacy(Profile())
     assert study.variants["nr"].cells == plain.variants["nr"].cells + cells

@@ -9,6 +9,7 @@ import hub_rows
 import pytest
 
 from reasoning_guards import artifacts, chapters, datasets, generation, params
+from reasoning_guards.chapters import arms, benchmarks
 from reasoning_guards.datasets import hub, simple_safety_tests, wildguardmix
 from reasoning_guards.examples import Policy
 from reasoning_guards.recipes import Cell, Recipe
@@ -81,7 +82,7 @@ def test_main_leaves_a_key_as_it_was_and_another_revision_changes_it() -> None:
     pinned = cell.model_copy(update={"revision": OTHER})
     assert pinned.model_dump(mode="json")["revision"] == OTHER
     assert Cell.model_validate_json(pinned.model_dump_json()) == pinned
-    guard = chapters.guards(PROFILE, None)[0]
+    guard = arms.guards(PROFILE, None)[0]
     assert "train_revision" not in guard.model_dump(mode="json")
     other = guard.model_copy(update={"train_revision": OTHER})
     assert artifacts.key(other) != artifacts.key(guard)
@@ -97,7 +98,7 @@ def test_a_profiles_revisions_reach_the_recipes_and_cells_of_their_datasets() ->
 
 def test_a_revision_of_an_unknown_dataset_is_answered_with_the_nearest() -> None:
     misspelt = PROFILE.model_copy(update={"dataset_revisions": {"allenai/wildguardmx": "v1"}})
-    with pytest.raises(chapters.UnknownDatasetRevisionError, match="'allenai/wildguardmix'"):
+    with pytest.raises(benchmarks.UnknownDatasetRevisionError, match="'allenai/wildguardmix'"):
         chapters.rq1_efficacy(misspelt)
 
 
@@ -110,6 +111,6 @@ def test_a_value_is_read_at_its_revision(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(datasets, "load", load)
     generation.examples(Cell(dataset=SET, task="prompt", revision="v1"))
-    recipe: Recipe = chapters.guards(PROFILE, None)[0]
+    recipe: Recipe = arms.guards(PROFILE, None)[0]
     data.subset(recipe.model_copy(update={"train_revision": "v2"}))
     assert asked == ["v1", "v2"]

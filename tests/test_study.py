@@ -20,6 +20,7 @@ from reasoning_guards import (
     plan,
     scheduler,
 )
+from reasoning_guards.chapters import benchmarks, efficacy
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Recipe
 from reasoning_guards.report import provenance
@@ -129,7 +130,7 @@ def test_the_hub_study_judges_the_papers_cells_by_the_training_sets_taxonomy():
 
 
 def test_a_hub_study_of_an_unknown_training_set_is_refused_in_a_sentence():
-    with pytest.raises(chapters.NoTaxonomyError, match=r"'synthetic/meadow'.*wildguardmix"):
+    with pytest.raises(benchmarks.NoTaxonomyError, match=r"'synthetic/meadow'.*wildguardmix"):
         chapters.rq1_efficacy(HUB.model_copy(update={"train_set": "synthetic/meadow"}))
 
 
@@ -226,7 +227,7 @@ def test_findings_are_those_of_the_chapters_claims():
     mine = {claim.id for claim in claims.load().values() if claim.chapter == "rq1_efficacy"}
     assert set(study.findings(judged)) == mine
     assert mine
-    nulls = chapters.null_world(judged)
+    nulls = efficacy.null_world(judged)
     assert nulls["nr"] is judged["null_nr"]
     assert nulls["r_full"] is judged["null_r"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from reasoning_guards import params, scheduler, scoring
-from reasoning_guards.chapters import guards
+from reasoning_guards.chapters.arms import guards
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Cell, Mode, TraceSpec
 from reasoning_guards.study import Study, Variant

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from reasoning_guards import chapters, claims, decisions, intervals, paper, scoring
+from reasoning_guards import claims, decisions, intervals, paper, scoring
+from reasoning_guards.chapters import benchmarks
 from reasoning_guards.intervals import Interval
 from reasoning_guards.study import Study
 
@@ -32,7 +33,7 @@ def cells(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]
     """
     policy = study.profile.parse_policy
     scored = {name: scoring.scores(judged[name], policy) for name in names if name in judged}
-    own = (cell.name for cell in chapters.own_cells(study.profile))
+    own = (cell.name for cell in benchmarks.own_cells(study.profile))
     order = [*claims.cells("safety", study.profile.world), *own]
     table = pd.DataFrame(
         {_label(study, name): scored[name]["f1"].loc[order].map(_f1) for name in scored}

@@ -1,0 +1,52 @@
+"""RQ1's study: do reasoning guards beat non-reasoning ones?"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from reasoning_guards.chapters import benchmarks
+from reasoning_guards.chapters.arms import backbones_by_seed, guards
+from reasoning_guards.params import Profile
+from reasoning_guards.recipes import Recipe, TraceSpec
+from reasoning_guards.study import Study, Variant
+
+
+def rq1_efficacy(profile: Profile) -> Study:
+    """RQ1: do reasoning guard models beat non-reasoning ones? (paper §5.1, Tables 1, 5, 6)
+
+    Beside the paper's arms stand controls of equal length that hold nothing about the example (a
+    filler trace, another example's trace), and a null world in which labels are random.
+    """
+    cells = benchmarks.scored(profile)
+    fewer = profile.model_copy(update={"seeds": profile.seeds[: profile.control_seeds]})
+    null = tuple(cell.model_copy(update={"labels": "random"}) for cell in cells)
+    one = TraceSpec(teacher=profile.teacher, sentences=1)
+    full = TraceSpec(teacher=profile.teacher)
+    filler = one.model_copy(update={"content": "filler"})
+    shuffled = one.model_copy(update={"content": "shuffled"})
+    variants = [
+        Variant(
+            "backbone", "Backbone, not trained", backbones_by_seed(profile), "reasoning", cells
+        ),
+        Variant("nr", "NR", guards(profile, None), "non-reasoning", cells),
+        Variant("r_full", "R (full)", guards(profile, full), "reasoning", cells),
+        Variant("r_1", "R (1 sentence)", guards(profile, one), "reasoning", cells),
+    ]
+    if profile.world == "embedded":
+        variants += [
+            Variant("r_filler", "R (filler)", guards(fewer, filler), "reasoning", cells),
+            Variant("r_shuffled", "R (shuffled)", guards(fewer, shuffled), "reasoning", cells),
+            Variant("null_nr", "NR, null", _null(guards(fewer, None)), "non-reasoning", null),
+            Variant("null_r", "R (full), null", _null(guards(fewer, full)), "reasoning", null),
+        ]
+    return Study("rq1_efficacy", profile, {variant.name: variant for variant in variants})
+
+
+def null_world(judged: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """RQ1's two arms as taught and judged by random labels, under the names its claims use."""
+    return {"nr": judged["null_nr"], "r_full": judged["null_r"]}
+
+
+def _null(guards: dict[int, Recipe]) -> dict[int, Recipe]:
+    """The same guards taught random labels."""
+    return {seed: guard.model_copy(update={"labels": "random"}) for seed, guard in guards.items()}
