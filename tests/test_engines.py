@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 
 from reasoning_guards import backbones, engines
 from reasoning_guards.engines import Answer, Request
-from reasoning_guards.engines.transformers import SeededSampler
+from reasoning_guards.engines.transformers import draw
 from reasoning_guards.recipes import Backbone, Decoding
 from reasoning_guards.resources import Resources
 
@@ -148,11 +148,7 @@ def test_seeds_are_distinct_reproducible_and_fit_every_engine() -> None:
 
 def drawn(scores: torch.Tensor, uniforms: np.ndarray) -> list[int]:
     """The token drawn from one row of scores at each of the numbers."""
-    sampler = SeededSampler(torch.tensor(uniforms)[:, None], prompt_length=3)
-    left = sampler(torch.zeros(len(uniforms), 3), scores.expand(len(uniforms), -1))
-    assert ((left == 0).sum(-1) == 1).all()
-    assert ((left == 0) | (left == -torch.inf)).all()
-    return left.argmax(-1).tolist()
+    return draw(scores.expand(len(uniforms), -1), torch.tensor(uniforms)).tolist()
 
 
 def test_tokens_are_drawn_with_their_softmax_probabilities() -> None:
@@ -166,12 +162,8 @@ def test_tokens_are_drawn_with_their_softmax_probabilities() -> None:
     assert chisquare(counts[possible], expected).pvalue > 0.01
 
 
-def test_the_number_of_each_step_and_row_is_used() -> None:
-    uniforms = torch.tensor([[0.1, 0.9], [0.9, 0.1]], dtype=torch.float64)
-    sampler = SeededSampler(uniforms, prompt_length=3)
-    scores = torch.zeros(2, 2)
-    for step, expected in ((0, [0, 1]), (1, [1, 0])):
-        assert sampler(torch.zeros(2, 3 + step), scores).argmax(-1).tolist() == expected
+def test_each_row_is_drawn_by_its_own_number() -> None:
+    assert draw(torch.zeros(2, 2), torch.tensor([0.1, 0.9]).double()).tolist() == [0, 1]
 
 
 def test_the_extreme_numbers_draw_possible_tokens() -> None:

@@ -23,6 +23,7 @@ LAYERS = [
     ["training"],
     ["engines"],
     ["generation"],
+    ["timing"],
     ["artifacts", "devices"],
     ["worker"],
     ["scheduler"],

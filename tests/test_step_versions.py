@@ -27,6 +27,7 @@ BEHIND = {
     "traces": ["traces/*.py", "synthetic/teacher.py"],
     "training": ["training/*.py"],
     "generation": ["generation.py", "engines/*.py"],
+    "timing": ["timing.py"],
     "world": [
         *(f"synthetic/{name}.py" for name in ("lexicon", "grammar", "sampling", "sets", "corpora")),
         "synthetic/tokenizer.py",

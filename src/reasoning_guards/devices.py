@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from reasoning_guards.recipes import Generation, Recipe
+from reasoning_guards.recipes import Work, asked
 from reasoning_guards.resources import Resources
 
 
@@ -31,9 +31,7 @@ def visible() -> list[str]:
     return list(map(str, range(len(gpus))))
 
 
-def of_worker(
-    value: Recipe | Generation, worker: int, visible: Sequence[str], resources: Resources
-) -> list[str]:
+def of_worker(value: Work, worker: int, visible: Sequence[str], resources: Resources) -> list[str]:
     """The GPUs that a worker sees while it makes a value.
 
     Each worker has `tensor_parallel` of them to itself, in turn if there are too few for all. A
@@ -45,6 +43,6 @@ def of_worker(
         visible: as from `visible`; there are at least `tensor_parallel`, or none.
     """
     span = resources.tensor_parallel
-    wanted = span if isinstance(value, Generation) and value.engine == "vllm" else 1
+    wanted = span if any(one.engine == "vllm" for one in asked(value)) else 1
     first = worker * span
     return [visible[(first + place) % len(visible)] for place in range(wanted) if visible]

@@ -44,28 +44,17 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
         Notes for the manifest: rows, tokens, truncated answers, shortened prompts, and of which
         commit a hub set was.
     """
-    asked = {example.id: example for example in examples(generation.cell, generation.limit)}
     path = folder / ROWS
     done = _whole_rows(path, generation.decoding.generations)
-    shortened: dict[str, bool] = {}
-    requests = []
-    for example in asked.values():
-        encoded = prompts.encode(
-            engine.tokenizer,
-            example,
-            mode=generation.mode,
-            template=generation.backbone.template,
-            mode_token=isinstance(generation.guard, Recipe) and generation.guard.dual,
-            refusal_line=generation.backbone.refusal_line,
-            max_tokens=generation.decoding.max_length - generation.decoding.max_new_tokens,
-        )
-        shortened[example.id] = encoded.shortened
-        if example.id not in done:
-            requests.append(Request(example.id, encoded.ids))
+    asked = {
+        request.id: (request, example, shortened)
+        for request, example, shortened in requests(generation, engine.tokenizer)
+        if request.id not in done
+    }
     with path.open("a") as file:
-        for part in _parts(requests):
+        for part in _parts([request for request, _, _ in asked.values()]):
             for request, answers in engine.answer(part, generation.decoding):
-                example = asked[request.id]
+                _, example, shortened = asked[request.id]
                 for index, answer in enumerate(answers):
                     row = {
                         "example": example.id,
@@ -76,12 +65,30 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                         "tokens": answer.tokens,
                         "prompt_tokens": len(request.prompt),
                         "finish": answer.finish,
-                        "shortened": shortened[example.id],
+                        "shortened": shortened,
                     }
                     file.write(json.dumps(row) + "\n")
                 file.flush()
     cell = generation.cell
     return _notes(path) | {"dataset_commit": datasets.commit(cell.dataset, cell.revision)}
+
+
+def requests(generation: Generation, tokenizer: Any) -> list[tuple[Request, Example, bool]]:
+    """What the guard is asked: each request, its example, and whether its text was shortened."""
+    decoding = generation.decoding
+    found = []
+    for example in examples(generation.cell, generation.limit):
+        encoded = prompts.encode(
+            tokenizer,
+            example,
+            mode=generation.mode,
+            template=generation.backbone.template,
+            mode_token=isinstance(generation.guard, Recipe) and bool(generation.guard.dual),
+            refusal_line=generation.backbone.refusal_line,
+            max_tokens=decoding.max_length - decoding.max_new_tokens,
+        )
+        found.append((Request(example.id, encoded.ids), example, encoded.shortened))
+    return found
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -101,9 +108,9 @@ def _whole_rows(path: Path, generations: int) -> set[str]:
     return {json.loads(line)["example"] for line in lines[:whole]}
 
 
-def _parts(requests: list[Request]) -> Iterator[list[Request]]:
-    for start in range(0, len(requests), REQUESTS_PER_PART):
-        yield requests[start : start + REQUESTS_PER_PART]
+def _parts(wanted: list[Request]) -> Iterator[list[Request]]:
+    for start in range(0, len(wanted), REQUESTS_PER_PART):
+        yield wanted[start : start + REQUESTS_PER_PART]
 
 
 def _notes(path: Path) -> dict[str, Any]:

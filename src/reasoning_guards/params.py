@@ -38,16 +38,21 @@ class Profile(BaseModel):
     Attributes:
         profile: its name, for banner and provenance.
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
-        backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take in
-            turn, each at most once.
+        backbone, second_backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take
+            in turn, each at most once.
         train_set: hub id, "synthetic/<name>", or the YAML file of a set of your own.
+        other_train_set: what else guards are trained on, to see whether it matters (paper §5.7).
+        dialogues: set of topic-following dialogues that some guards are taught with (§6.2).
+        n_dialogues: how many of their turns.
         dataset_revisions: hub id → branch, tag or commit of that dataset; `main` where it has none.
         benchmarks: YAML files of sets of your own that guards are scored on as well.
         n_train: examples trained on, or None for the whole training split.
+        sizes: in place of the paper's 500, 1000, 2500 and 5000 examples (§5.2).
+        budgets: sentences that a trace may have, beside full ones (§5.3).
         overlapping: whether training examples that overlap with a benchmark are kept, or exact
             copies left out, or near ones too.
         seeds: one training run per seed and variant.
-        control_seeds: with how many of them controls are run.
+        control_seeds: with how many of them controls and exploratory arms are run.
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
         batch_size: sequences per optimiser step.
         max_length: tokens of prompt and answer together.
@@ -65,13 +70,24 @@ class Profile(BaseModel):
     world: Literal["embedded", "hub"] = "embedded"
     backbone: str = "synthetic/llama-64"
     backbone_revision: str = "main"
+    second_backbone: str = "synthetic/qwen3-48"
     template: Template = "compact"
     refusal_line: bool = True
     teacher: str = "rule"
     train_set: str = "synthetic/meadow"
+    other_train_set: str = "synthetic/orchard"
+    dialogues: str = "synthetic/lanes"
+    n_dialogues: Annotated[int, Field(ge=1)] = 160
     dataset_revisions: dict[str, str] = {}
     benchmarks: list[str] = []
     n_train: Annotated[int, Field(ge=1)] | None = 640
+    sizes: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=4, max_length=4)] = [
+        32,
+        64,
+        160,
+        320,
+    ]
+    budgets: Annotated[list[Annotated[int, Field(ge=1, le=10)]], Field(min_length=1)] = [1, 3]
     overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1
@@ -120,6 +136,13 @@ class Profile(BaseModel):
         if len(set(seeds)) < len(seeds):
             raise ValueError("each seed should be there once")
         return seeds
+
+    @field_validator("sizes", "budgets")
+    @classmethod
+    def _rises(cls, numbers: list[int]) -> list[int]:
+        if numbers != sorted(set(numbers)):
+            raise ValueError("each number should be greater than the one before it")
+        return numbers
 
     @model_validator(mode="after")
     def _values_fit_together(self) -> "Profile":

@@ -11,7 +11,7 @@ import pandas as pd
 from reasoning_guards import artifacts
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Generation, Recipe, TraceSpec
+from reasoning_guards.recipes import Recipe, Timing, TraceSpec, Work, needed
 from reasoning_guards.study import Study
 
 # Parameters, as the models' cards give them.
@@ -31,7 +31,7 @@ CELL_EXAMPLES = {"hub": 1_300, "embedded": 280}
 # Rates assumed per device. GPU: an A100's 312 TFLOP/s in bfloat16, of which training keeps 40 %
 # busy and generation 10 %. CPU: one core on the embedded models, in tokens per second.
 PEAK, TRAINING_SHARE, GENERATION_SHARE = 312e12, 0.4, 0.1
-CPU_TRAINING_RATE, CPU_GENERATION_RATE = 2.0e4, 4.0e3
+CPU_TRAINING_RATE, CPU_GENERATION_RATE = 1.4e4, 8.0e3
 # To train, before activations: weights, gradients and AdamW's two moments in float32; with them
 # autocast's copy of the weights, where it makes one.
 BYTES_TO_TRAIN = {"float32": 16, "bfloat16": 18}
@@ -40,51 +40,61 @@ FOR_ACTIVATIONS = 0.15  # of a GPU, assumed: one sequence at a time, recomputed 
 
 
 def table(study: Study) -> pd.DataFrame:
-    """One row per variant and seed.
+    """One row per variant.
 
-    Index: the variant. Columns: Seed, Training and Answers (cached or to do), Trained on (examples
-    times epochs), Tokens (trained on), Memory (to train, before activations), Hours (of one device,
-    all its steps) and Basis (measured or assumed).
+    Index: the variant. Columns: Seeds, Training and Answers (cached or to do), Trained on (examples
+    times epochs), Tokens (trained on, per seed), Memory (to train, before activations), Hours (of
+    one device, all its steps and seeds) and Basis (measured or assumed).
     """
     profile = study.profile
     rows: list[dict[str, Any]] = []
     for name, variant in study.variants.items():
-        for seed, guard in variant.guards.items():
-            answers = [g for g in study.generations([name]) if g.guard == guard]
-            recipes = [guard] if isinstance(guard, Recipe) else []
-            steps: list[Recipe | Generation] = [*recipes, *answers]
-            measured = all(artifacts.is_cached(step) for step in steps)
-            row: dict[str, Any] = {"Variant": variant.label, "Seed": seed, "Training": "none"}
-            row |= dict.fromkeys(("Trained on", "Tokens", "Memory"), "–")
-            for recipe in recipes:
-                row |= {
-                    "Training": _state(recipes),
-                    "Trained on": f"{_examples(recipe):,} × {recipe.sft.epochs}",
-                    "Tokens": f"{_training_tokens(profile, recipe) / 1e6:.1f} M",
-                    "Memory": f"{_gib_to_train(profile):.2f} GiB",
-                }
+        answers = study.generations([name])
+        recipes = [guard for guard in variant.guards.values() if isinstance(guard, Recipe)]
+        steps: list[Work] = [*recipes, *answers]
+        measured = all(artifacts.is_cached(step) for step in steps)
+        row: dict[str, Any] = {"Variant": variant.label, "Seeds": len(variant.guards)}
+        row |= {"Training": "none"} | dict.fromkeys(("Trained on", "Tokens", "Memory"), "–")
+        for recipe in recipes[:1]:
             row |= {
-                "Answers": _state(answers),
-                "Hours": sum(_hours(profile, step, measured=measured) for step in steps),
-                "Basis": "measured" if measured else "assumed",
+                "Training": _state(recipes),
+                "Trained on": f"{_examples(recipe):,} × {recipe.sft.epochs}",
+                "Tokens": f"{_training_tokens(profile, recipe) / 1e6:.1f} M",
+                "Memory": f"{_gib_to_train(profile):.2f} GiB",
             }
-            rows.append(row)
+        row |= {
+            "Answers": _state(answers),
+            "Hours": sum(_hours(profile, step, measured=measured) for step in steps),
+            "Basis": "measured" if measured else "assumed",
+        }
+        rows.append(row)
     return pd.DataFrame(rows).round({"Hours": 3}).set_index("Variant").rename_axis(None)
 
 
 def text(profile: Profile) -> str:
-    """The plan of every chapter, as the command line prints it."""
+    """The plan of every chapter, and of all of them together, as the command line prints it."""
+    studies = [chapter(profile) for chapter in CHAPTERS.values()]
     parts = []
-    for name, chapter in CHAPTERS.items():
-        study = chapter(profile)
-        device = "GPU" if profile.device == "cuda" else "core"
+    for study in studies:
+        its = study.profile
         parts += [
-            f"{name} with profile {profile.profile} ({profile.backbone}, {profile.engine})",
+            f"{study.chapter} with profile {its.profile} ({its.backbone}, {its.engine})",
             table(study).to_string(),
-            *([room(profile)] if profile.device == "cuda" and study.recipes() else []),
-            f"Still to run: about {_hours_left(study):.1f} {device} hours.",
+            *([room(its)] if its.device == "cuda" and study.recipes() else []),
         ]
-    return "\n".join(parts)
+    device = "GPU" if profile.device == "cuda" else "core"
+    recipes = {recipe for study in studies for recipe in study.recipes()}
+    answers = {value for study in studies for value in study.generations()}
+    left = hours_left(studies)
+    return "\n".join(
+        [
+            *parts,
+            f"Each of them once: {len(recipes)} trainings, {len(answers)} cells answered. With "
+            f"{profile.workers} workers the rest takes about {60 * left / profile.workers:.0f} "
+            "minutes.",
+            f"Still to run: about {left:.1f} {device} hours.",
+        ]
+    )
 
 
 def room(profile: Profile) -> str:
@@ -102,16 +112,19 @@ def room(profile: Profile) -> str:
     )
 
 
-def _hours_left(study: Study) -> float:
-    """Assumed hours of the answers that are missing, and of the trainings that they wait for."""
-    answers = [value for value in study.generations() if not artifacts.is_cached(value)]
-    guards = {value.guard for value in answers}
-    trainings = [r for r in study.recipes() if r in guards and not artifacts.is_cached(r)]
-    steps: list[Recipe | Generation] = [*trainings, *answers]
-    return sum(_hours(study.profile, step, measured=False) for step in steps)
+def hours_left(studies: Sequence[Study]) -> float:
+    """Assumed hours of what is missing, each value once, and of the trainings that it waits for."""
+    assumed: dict[Work, float] = {}
+    for study in studies:
+        for value in study.values():
+            if artifacts.is_cached(value):
+                continue
+            for step in (value, *(r for r in needed(value) if not artifacts.is_cached(r))):
+                assumed[step] = _hours(study.profile, step, measured=False)
+    return sum(assumed.values())
 
 
-def _state(values: Sequence[Recipe | Generation]) -> str:
+def _state(values: Sequence[Work]) -> str:
     cached = sum(artifacts.is_cached(value) for value in values)
     return "cached" if cached == len(values) else f"{len(values) - cached} to do"
 
@@ -130,11 +143,14 @@ def _answer_tokens(profile: Profile, traces: TraceSpec | None) -> int:
 
 
 def _training_tokens(profile: Profile, recipe: Recipe) -> int:
-    sequence = TOKENS[profile.world]["prompt"] + _answer_tokens(profile, recipe.traces)
+    answer = _answer_tokens(profile, recipe.traces)
+    if recipe.dual:
+        answer = (answer + _answer_tokens(profile, None)) // 2
+    sequence = TOKENS[profile.world]["prompt"] + answer
     return _examples(recipe) * recipe.sft.epochs * sequence
 
 
-def _hours(profile: Profile, value: Recipe | Generation, *, measured: bool) -> float:
+def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
     if measured:
         return float(artifacts.manifest(value)["seconds"]) / 3600
     on_gpu = profile.device == "cuda"
@@ -143,9 +159,12 @@ def _hours(profile: Profile, value: Recipe | Generation, *, measured: bool) -> f
         flops = 6 * _parameters(profile) * tokens
         rate = flops / (PEAK * TRAINING_SHARE) if on_gpu else tokens / CPU_TRAINING_RATE
         return rate / 3600
+    if isinstance(value, Timing):
+        return value.rounds * sum(_hours(profile, one, measured=False) for one in value.asked)
     examples = value.limit or CELL_EXAMPLES[profile.world]
     untrained = TraceSpec(teacher="none") if value.mode == "reasoning" else None
-    traces = value.guard.traces if isinstance(value.guard, Recipe) else untrained
+    trained = value.guard.traces if isinstance(value.guard, Recipe) else untrained
+    traces = trained if value.mode == "reasoning" else None
     tokens = examples * value.decoding.generations * _answer_tokens(profile, traces)
     tokens += examples * TOKENS[profile.world]["prompt"]
     flops = 2 * _parameters(profile) * tokens

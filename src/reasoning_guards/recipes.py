@@ -125,9 +125,11 @@ class Recipe(Value):
         subset_seed: draws the subset.
         labels: "given"; or "random", the null world in which there is nothing to learn.
         traces: None trains a non-reasoning guard.
-        dual: half the examples with their trace, half without, the mode token first (§5.4).
+        dual: True for half the examples with their trace and half without, the mode token first
+            (§5.4); "both" for each example in both modes.
         seed: of the order of the examples.
         decontamination: what is left out of the training split before the subset is drawn.
+        kept_epochs: after which epochs the weights are kept as well, to be asked as they were then.
     """
 
     backbone: Backbone
@@ -137,17 +139,24 @@ class Recipe(Value):
     subset_seed: int = 0
     labels: Literal["given", "random"] = "given"
     traces: TraceSpec | None = None
-    dual: bool = False
+    dual: bool | Literal["both"] = False
     sft: SFT
     seed: int = 0
     decontamination: Annotated[
         Decontamination | None, Field(exclude_if=lambda value: value is None)
     ] = None
+    kept_epochs: Annotated[tuple[int, ...], Field(exclude_if=lambda epochs: not epochs)] = ()
 
     @model_validator(mode="after")
     def _dual_needs_traces(self) -> "Recipe":
         if self.dual and self.traces is None:
             raise ValueError("a dual-mode guard needs traces for its reasoning half")
+        return self
+
+    @model_validator(mode="after")
+    def _kept_epochs_are_trained(self) -> "Recipe":
+        if any(not 0 < epoch < self.sft.epochs for epoch in self.kept_epochs):
+            raise ValueError("kept epochs lie between the first and the last, which is kept anyway")
         return self
 
 
@@ -186,6 +195,7 @@ class Generation(Value):
     Attributes:
         limit: only the first examples of the cell, or None for all.
         engine: part of the value, since sampled texts differ between engines.
+        epoch: one of the recipe's `kept_epochs`, or None for the end of training.
     """
 
     guard: Recipe | Backbone
@@ -194,8 +204,51 @@ class Generation(Value):
     mode: Mode
     decoding: Decoding
     engine: Engine
+    epoch: Annotated[int | None, Field(exclude_if=lambda epoch: epoch is None)] = None
+
+    @model_validator(mode="after")
+    def _epoch_is_kept(self) -> "Generation":
+        kept = self.guard.kept_epochs if isinstance(self.guard, Recipe) else ()
+        if self.epoch is not None and self.epoch not in kept:
+            raise ValueError(f"the guard keeps no weights of epoch {self.epoch}")
+        return self
 
     @property
     def backbone(self) -> Backbone:
         """The backbone asked, trained or not."""
         return self.guard.backbone if isinstance(self.guard, Recipe) else self.guard
+
+
+class Timing(Value):
+    """How long several guards take for the same examples, in one run.
+
+    Attributes:
+        asked: each guard with its mode and decoding; all share cell, limit and engine.
+        rounds: how often each is timed; they take turns.
+    """
+
+    asked: Annotated[tuple[Generation, ...], Field(min_length=1)]
+    rounds: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _alike_but_for_the_guard(self) -> "Timing":
+        shared = {(one.cell.dataset, one.cell.task, one.limit, one.engine) for one in self.asked}
+        if len(shared) > 1:
+            raise ValueError("guards are timed on the same examples with the same engine")
+        return self
+
+
+Work = Recipe | Generation | Timing
+"""What a child process makes."""
+
+
+def asked(value: Work) -> tuple[Generation, ...]:
+    """Who is asked what while a value is made; nobody while a guard is trained."""
+    if isinstance(value, Recipe):
+        return ()
+    return value.asked if isinstance(value, Timing) else (value,)
+
+
+def needed(value: Work) -> list[Recipe]:
+    """The trainings that have to be done before a value can be made."""
+    return [one.guard for one in asked(value) if isinstance(one.guard, Recipe)]

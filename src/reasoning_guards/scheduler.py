@@ -13,11 +13,9 @@ from pathlib import Path
 
 from reasoning_guards import artifacts, devices, traces
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Recipe
+from reasoning_guards.recipes import Generation, Recipe, Timing, Work, asked, needed
 from reasoning_guards.resources import Resources, cache_folder
 from reasoning_guards.worker import Job, Reply
-
-Work = Recipe | Generation
 
 
 class WorkFailedError(UserError):
@@ -117,8 +115,10 @@ def run(
 ) -> None:
     """Make what is not cached; a failure leaves everything else made and kept.
 
+    Timings are made last, one at a time, while nothing else runs.
+
     Args:
-        values: recipes and generations in any order; a generation's recipe need not be listed.
+        values: in any order; the recipes that they need do not have to be listed.
         resources: what the machine gives each worker.
         workers: child processes at once; one core or one set of GPUs each.
         report: takes a line of progress each time a value is made.
@@ -129,7 +129,13 @@ def run(
         NoVLLMError, TooFewDevicesError: before anything starts.
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
-    missing = _missing(values)
+    timed = [value for value in values if isinstance(value, Timing)]
+    if timed:
+        others = [value for value in values if not isinstance(value, Timing)]
+        lacking = [value for value in timed if artifacts.find(value) is None]
+        run([*others, *(r for value in lacking for r in needed(value))], resources, workers, report)
+        workers = 1
+    missing = _missing(timed or values)
     if not missing:
         return
     for value in missing.values():
@@ -174,6 +180,8 @@ def cost(value: Work) -> float:
     if isinstance(value, Recipe):
         tokens = 100 if value.traces is None else 170
         return 3.0 * (value.n_train or 5000) * value.sft.epochs * tokens
+    if isinstance(value, Timing):
+        return sum(map(cost, value.asked)) * value.rounds
     answer = 15 if value.mode == "non-reasoning" else 80
     return (value.limit or 300) * (60 + 4 * value.decoding.generations * answer)
 
@@ -186,6 +194,8 @@ def describe(value: Work) -> str:
         if spec is not None:
             kind += ", full" if spec.sentences is None else f", {spec.sentences} sentences"
         return f"training on {value.train_set} ({kind}, seed {value.seed})"
+    if isinstance(value, Timing):
+        return f"timing of {len(value.asked)} guards"
     return f"answers to {value.cell.name}"
 
 
@@ -195,9 +205,8 @@ class _Board:
     def __init__(self, missing: dict[str, Work]) -> None:
         self._todo = dict(sorted(missing.items(), key=lambda item: -cost(item[1])))
         self._waiting_for = {
-            key: artifacts.key(value.guard)
+            key: {artifacts.key(recipe) for recipe in needed(value)}
             for key, value in missing.items()
-            if isinstance(value, Generation) and isinstance(value.guard, Recipe)
         }
         self._unmade = {key for key, value in missing.items() if isinstance(value, Recipe)}
         self._changed = threading.Condition()
@@ -207,9 +216,7 @@ class _Board:
         """The next ready value, of the last one's guard if possible; None when none is left."""
         with self._changed:
             while self._todo:
-                ready = [
-                    key for key in self._todo if self._waiting_for.get(key) not in self._unmade
-                ]
+                ready = [key for key in self._todo if not self._waiting_for[key] & self._unmade]
                 if ready:
                     same = [key for key in ready if _guard(self._todo[key]) == _guard(last)]
                     key = (same or ready)[0]
@@ -227,7 +234,7 @@ class _Board:
         with self._changed:
             self.failures.append((what, why))
             self._unmade.discard(key)
-            for waiting in [k for k in self._todo if self._waiting_for.get(k) == key]:
+            for waiting in [k for k in self._todo if key in self._waiting_for[k]]:
                 del self._todo[waiting]
             self._changed.notify_all()
 
@@ -248,8 +255,7 @@ def _missing(values: Sequence[Work]) -> dict[str, Work]:
         if artifacts.find(value) is not None:
             continue
         wanted[artifacts.key(value)] = value
-        if isinstance(value, Generation) and isinstance(value.guard, Recipe):
-            recipe = value.guard
+        for recipe in needed(value):
             if artifacts.find(recipe) is None:
                 wanted[artifacts.key(recipe)] = recipe
     return wanted
@@ -299,7 +305,7 @@ def _close(workers: dict[tuple[str, str | None], Worker]) -> None:
 
 def _python(value: Work) -> str:
     """The interpreter for a value: vLLM may live in an environment of its own."""
-    if isinstance(value, Generation) and value.engine == "vllm":
+    if any(one.engine == "vllm" for one in asked(value)):
         named = os.environ.get("REASONING_GUARDS_VLLM_PYTHON")
         if named:
             return named

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -20,7 +21,16 @@ from reasoning_guards.intervals import Interval
 from reasoning_guards.params import Profile
 from reasoning_guards.power import effects
 from reasoning_guards.power.variance import Design
-from reasoning_guards.recipes import Backbone, Cell, Decoding, Generation, Mode, Recipe
+from reasoning_guards.recipes import (
+    Backbone,
+    Cell,
+    Decoding,
+    Generation,
+    Mode,
+    Recipe,
+    Timing,
+    Work,
+)
 from reasoning_guards.resources import Resources
 from reasoning_guards.training import data
 
@@ -35,6 +45,7 @@ class Variant:
         guards: the guard of each training seed.
         mode: how it is asked.
         cells: what it is scored on.
+        epoch: the weights of which of its `kept_epochs` are asked, or None for the last.
     """
 
     name: str
@@ -42,6 +53,7 @@ class Variant:
     guards: Mapping[int, Recipe | Backbone]
     mode: Mode
     cells: tuple[Cell, ...]
+    epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +63,17 @@ class Study:
     chapter: str
     profile: Profile
     variants: dict[str, Variant]
+    timing: Timing | None = None
+
+    def values(self) -> list[Work]:
+        """What there is to make: all answers, and the timing if there is one."""
+        return [*self.generations(), *([self.timing] if self.timing else [])]
 
     def generations(self, names: Iterable[str] | None = None) -> list[Generation]:
         """One value per variant, seed and cell."""
         chosen = self.variants.values() if names is None else [self.variants[n] for n in names]
         return [
-            self._generation(variant, guard, cell)
+            self.generation(variant, guard, cell)
             for variant in chosen
             for guard in variant.guards.values()
             for cell in variant.cells
@@ -69,7 +86,7 @@ class Study:
 
     def run(self, report: Callable[[str], None] = lambda _: None) -> None:
         """Make what is not cached yet; see `scheduler.run`."""
-        scheduler.run(self.generations(), self.resources(), self.profile.workers, report)
+        scheduler.run(self.values(), self.resources(), self.profile.workers, report)
 
     def resources(self) -> Resources:
         """The profile's share of the machine."""
@@ -83,11 +100,21 @@ class Study:
         """
         variant = self.variants[name]
         frames = [
-            _judged(self._generation(variant, guard, cell)).assign(seed=seed)
+            _judged(self.generation(variant, guard, cell)).assign(seed=seed)
             for seed, guard in variant.guards.items()
             for cell in variant.cells
         ]
         return pd.concat(frames, ignore_index=True)
+
+    def texts(self, name: str) -> list[str]:
+        """All that a variant's guards wrote. Untrusted: to be counted, and shown only escaped."""
+        variant = self.variants[name]
+        return [
+            str(row["text"])
+            for guard in variant.guards.values()
+            for cell in variant.cells
+            for row in _rows(self.generation(variant, guard, cell))
+        ]
 
     def judged(self) -> dict[str, pd.DataFrame]:
         """Every variant's judgements, and after them those of the trivial rows."""
@@ -152,7 +179,8 @@ class Study:
                     frames[name].append(_guessed(shown, cell, predicted).assign(seed=seed))
         return {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
 
-    def _generation(self, variant: Variant, guard: Recipe | Backbone, cell: Cell) -> Generation:
+    def generation(self, variant: Variant, guard: Recipe | Backbone, cell: Cell) -> Generation:
+        """A guard's answers to a cell, with the profile's decoding."""
         profile = self.profile
         reasoning = variant.mode == "reasoning"
         return Generation(
@@ -171,6 +199,7 @@ class Study:
                 precision=profile.precision,
             ),
             engine=profile.engine,
+            epoch=variant.epoch,
         )
 
 
@@ -191,13 +220,17 @@ class NotRunError(UserError):
     """Results are asked for that are not there yet."""
 
 
-def _judged(value: Generation) -> pd.DataFrame:
+def _rows(value: Generation) -> list[dict[str, Any]]:
     folder = artifacts.find(value)
     if folder is None:
         raise NotRunError(
             f"The answers to {value.cell.name} are not there yet: run the study before reading it."
         )
-    rows = pd.DataFrame(generation.read_rows(folder / generation.ROWS))
+    return generation.read_rows(folder / generation.ROWS)
+
+
+def _judged(value: Generation) -> pd.DataFrame:
+    rows = pd.DataFrame(_rows(value))
     predicted = [verdicts.predicted(verdicts.parse(text), value.cell.task) for text in rows["text"]]
     return pd.DataFrame(
         {

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reasoning_guards import artifacts
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Recipe
+from reasoning_guards.recipes import Generation, Recipe, Timing, Work
 from reasoning_guards.resources import Resources
 
 
@@ -34,7 +34,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    values: tuple[Recipe | Generation, ...]
+    values: tuple[Work, ...]
     resources: Resources
 
 
@@ -51,12 +51,19 @@ class Builder:
     def __init__(self) -> None:
         self._loaded: tuple[Any, Any] | None = None
 
-    def make(self, value: Recipe | Generation, resources: Resources) -> Path:
+    def make(self, value: Work, resources: Resources) -> Path:
         """The value's artifact, built unless it is there."""
         if isinstance(value, Recipe):
             from reasoning_guards.training import sft
 
             return artifacts.make(value, lambda folder: sft.train(value, folder, resources))
+        if isinstance(value, Timing):
+            from reasoning_guards import timing
+
+            def load(asked: Generation) -> Any:
+                return self._engine(asked, resources)
+
+            return artifacts.make(value, lambda folder: timing.measure(value, load, folder))
         from reasoning_guards import generation
 
         return artifacts.make(
@@ -68,7 +75,9 @@ class Builder:
         from reasoning_guards import engines
 
         asked = value.decoding
-        wanted = (value.engine, value.guard, asked.max_length, asked.precision, resources)
+        wanted = (
+            value.engine, value.guard, value.epoch, asked.max_length, asked.precision, resources
+        )  # fmt: skip
         if self._loaded is None or self._loaded[0] != wanted:
             checkpoint = None
             if isinstance(value.guard, Recipe):
@@ -77,6 +86,10 @@ class Builder:
                     raise UserError(
                         "A guard is asked before it is trained: make its checkpoint first."
                     )
+                if value.epoch is not None:
+                    from reasoning_guards.training.sft import epoch_folder
+
+                    checkpoint = epoch_folder(checkpoint, value.epoch)
             self._loaded = None  # frees the last guard before the next is loaded
             self._loaded = (
                 wanted,

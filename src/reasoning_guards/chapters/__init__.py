@@ -2,8 +2,29 @@
 
 from collections.abc import Callable
 
+from reasoning_guards.chapters.budgets import rq3_reasoning_budgets
+from reasoning_guards.chapters.custom_policies import rq8_custom_policies
+from reasoning_guards.chapters.data_efficiency import rq2_data_efficiency
+from reasoning_guards.chapters.distribution import rq7_prompt_distribution
+from reasoning_guards.chapters.diversity import rq5_sample_diversity
+from reasoning_guards.chapters.dual_mode import rq4_dual_mode
 from reasoning_guards.chapters.efficacy import rq1_efficacy
+from reasoning_guards.chapters.inference_time import inference_time
+from reasoning_guards.chapters.second_backbone import second_backbone
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study
 
-CHAPTERS: dict[str, Callable[[Profile], Study]] = {"rq1_efficacy": rq1_efficacy}
+CHAPTERS: dict[str, Callable[[Profile], Study]] = {
+    chapter.__name__: chapter
+    for chapter in (
+        rq1_efficacy,
+        rq2_data_efficiency,
+        rq3_reasoning_budgets,
+        rq4_dual_mode,
+        rq5_sample_diversity,
+        rq7_prompt_distribution,
+        rq8_custom_policies,
+        inference_time,
+        second_backbone,
+    )
+}

@@ -1,9 +1,11 @@
 """Guards by what they are trained on, as values: the arms that chapters compare."""
 
+from typing import Literal
+
 from reasoning_guards import backbones
 from reasoning_guards.chapters import benchmarks
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import SFT, Backbone, Decontamination, Recipe, TraceSpec
+from reasoning_guards.recipes import SFT, Backbone, Decontamination, Mix, Recipe, TraceSpec
 
 
 def backbones_by_seed(profile: Profile) -> dict[int, Backbone]:
@@ -19,8 +21,51 @@ def backbones_by_seed(profile: Profile) -> dict[int, Backbone]:
     }
 
 
-def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
-    """Each seed's recipe, with the profile's settings for guards of this kind."""
+def traced(profile: Profile, sentences: int | None = None) -> TraceSpec:
+    """Traces of the profile's teacher, full or of so many sentences."""
+    return TraceSpec(teacher=profile.teacher, sentences=sentences)
+
+
+def changed(profile: Profile, **fields: object) -> Profile:
+    """The profile with other values for some parameters: how an arm differs from the others."""
+    return profile.model_copy(update=fields)
+
+
+def fewer(profile: Profile) -> Profile:
+    """The profile with the seeds that controls and exploratory arms are given."""
+    return changed(profile, seeds=profile.seeds[: profile.control_seeds])
+
+
+def on_other_set(profile: Profile) -> Profile:
+    """The profile with the other training set, which labels no refusals to be learnt."""
+    return changed(profile, train_set=profile.other_train_set, refusal_line=False)
+
+
+def equal_steps(profile: Profile, size: int) -> Profile:
+    """So many examples, repeated until they make as many steps as the largest of `sizes`.
+
+    With 500 examples this is the paper's 50 epochs (section 5.5), with 5000 its five.
+    """
+    epochs = profile.epochs_reasoning * profile.sizes[-1] // size
+    return changed(profile, n_train=size, epochs_reasoning=epochs)
+
+
+def guards(
+    profile: Profile,
+    traces: TraceSpec | None,
+    *,
+    dual: bool | Literal["both"] = False,
+    dialogues: bool = False,
+    kept_epochs: tuple[int, ...] = (),
+) -> dict[int, Recipe]:
+    """Each seed's recipe, with the profile's settings for guards of this kind.
+
+    Args:
+        profile: everything else.
+        traces: None for guards that answer at once.
+        dual, kept_epochs: as `Recipe` has them.
+        dialogues: whether the profile's topic-following dialogues are mixed in.
+    """
     kind = "non_reasoning" if traces is None else "reasoning"
     sft = SFT(
         epochs=getattr(profile, f"epochs_{kind}"),
@@ -43,9 +88,21 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
             n_train=profile.n_train,
             subset_seed=seed,
             traces=traces,
+            dual=dual,
             sft=sft,
             seed=seed,
             decontamination=decontamination if dropped else None,
+            mix=_mix(profile, seed) if dialogues else None,
+            kept_epochs=kept_epochs,
         )
         for seed, backbone in backbones_by_seed(profile).items()
     }
+
+
+def _mix(profile: Profile, seed: int) -> Mix:
+    return Mix(
+        dataset=profile.dialogues,
+        n=profile.n_dialogues,
+        seed=seed,
+        revision=benchmarks.revision(profile, profile.dialogues),
+    )

@@ -54,6 +54,20 @@ def safety_cells(profile: Profile) -> tuple[Cell, ...]:
     )
 
 
+def custom_cells(profile: Profile) -> tuple[Cell, ...]:
+    """The nine cells of the custom-policy suites, each of whose examples brings its policy."""
+    names = (name.rsplit(":", 1) for name in claims.cells("custom", profile.world))
+    return tuple(
+        Cell(
+            dataset=dataset,
+            task=task,  # type: ignore[arg-type]  # the ledger's cells name a task
+            split=datasets.TEST_SPLITS.get(dataset, "test"),
+            revision=revision(profile, dataset),
+        )
+        for dataset, task in names
+    )
+
+
 def scored(profile: Profile) -> tuple[Cell, ...]:
     """What a chapter's guards are scored on: the safety average, and the profile's own sets."""
     return safety_cells(profile) + own_cells(profile)

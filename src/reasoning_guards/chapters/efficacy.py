@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.chapters.arms import backbones_by_seed, guards
+from reasoning_guards.chapters.arms import backbones_by_seed, fewer, guards, traced
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Recipe, TraceSpec
+from reasoning_guards.recipes import Recipe
 from reasoning_guards.study import Study, Variant
 
 
@@ -18,10 +18,9 @@ def rq1_efficacy(profile: Profile) -> Study:
     filler trace, another example's trace), and a null world in which labels are random.
     """
     cells = benchmarks.scored(profile)
-    fewer = profile.model_copy(update={"seeds": profile.seeds[: profile.control_seeds]})
+    few = fewer(profile)
     null = tuple(cell.model_copy(update={"labels": "random"}) for cell in cells)
-    one = TraceSpec(teacher=profile.teacher, sentences=1)
-    full = TraceSpec(teacher=profile.teacher)
+    one, full = traced(profile, 1), traced(profile)
     filler = one.model_copy(update={"content": "filler"})
     shuffled = one.model_copy(update={"content": "shuffled"})
     variants = [
@@ -34,10 +33,10 @@ def rq1_efficacy(profile: Profile) -> Study:
     ]
     if profile.world == "embedded":
         variants += [
-            Variant("r_filler", "R (filler)", guards(fewer, filler), "reasoning", cells),
-            Variant("r_shuffled", "R (shuffled)", guards(fewer, shuffled), "reasoning", cells),
-            Variant("null_nr", "NR, null", _null(guards(fewer, None)), "non-reasoning", null),
-            Variant("null_r", "R (full), null", _null(guards(fewer, full)), "reasoning", null),
+            Variant("r_filler", "R (filler)", guards(few, filler), "reasoning", cells),
+            Variant("r_shuffled", "R (shuffled)", guards(few, shuffled), "reasoning", cells),
+            Variant("null_nr", "NR, null", _null(guards(few, None)), "non-reasoning", null),
+            Variant("null_r", "R (full), null", _null(guards(few, full)), "reasoning", null),
         ]
     return Study("rq1_efficacy", profile, {variant.name: variant for variant in variants})
 

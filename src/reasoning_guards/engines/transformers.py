@@ -1,6 +1,6 @@
 """Batched generation with `transformers`, whose answers do not depend on the batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,6 @@ import torch
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
-    GenerationConfig,
-    LogitsProcessor,
     LogitsProcessorList,
     TemperatureLogitsWarper,
     TopPLogitsWarper,
@@ -19,30 +17,27 @@ from reasoning_guards.engines import Answer, Request
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
 
+# Rows that have ended are taken out of the batch once they are this share of it: each time costs a
+# copy of the cache.
+ENDED_SHARE = 0.2
 
-class SeededSampler(LogitsProcessor):  # type: ignore[misc]
-    """Draws each row's next token by inverting its cumulative distribution at a given number.
+
+def draw(scores: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+    """Each row's next token, by inverting its cumulative distribution at a given number.
 
     With the random numbers fixed per request beforehand, an answer is the same in whatever batch,
     order or resumed run it is drawn; the batch's shared generator would not give that.
 
     Args:
-        uniforms: shape (rows, max_new_tokens), in [0, 1), float64: in float32 the greatest of them
-            would round up to 1, where there is no token.
-        prompt_length: tokens of the padded prompts.
+        scores: logits, shape (rows, vocabulary).
+        uniforms: shape (rows,), in [0, 1), float64: in float32 the greatest of them would round up
+            to 1, where there is no token.
+
+    Returns:
+        Token ids, shape (rows,).
     """
-
-    def __init__(self, uniforms: torch.Tensor, prompt_length: int) -> None:
-        self.uniforms = uniforms
-        self.prompt_length = prompt_length
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores that leave one token per row possible: the one drawn."""
-        step = input_ids.shape[1] - self.prompt_length
-        cumulative = scores.double().softmax(-1).cumsum(-1)
-        threshold = self.uniforms[:, step, None] * cumulative[:, -1:]
-        drawn = (cumulative <= threshold).sum(-1, keepdim=True)
-        return torch.full_like(scores, -torch.inf).scatter(-1, drawn, 0.0)
+    cumulative = scores.double().softmax(-1).cumsum(-1)
+    return (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(-1)
 
 
 class TransformersEngine:
@@ -61,10 +56,6 @@ class TransformersEngine:
         listed = model.generation_config.eos_token_id
         ends = listed if isinstance(listed, list) else [listed]
         self.ends = {self.tokenizer.eos_token_id, *ends} - {None}
-        # Of a model's own settings only the end tokens count; how to draw is the decoding's to say.
-        self.model.generation_config = GenerationConfig(
-            eos_token_id=sorted(self.ends), pad_token_id=self.tokenizer.pad_token_id
-        )
         self.batch = resources.generate_batch
 
     def answer(
@@ -74,12 +65,7 @@ class TransformersEngine:
         by_length = sorted(requests, key=lambda request: -len(request.prompt))
         for start in range(0, len(by_length), self.batch):
             batch = by_length[start : start + self.batch]
-            rows = [
-                (request, generation)
-                for request in batch
-                for generation in range(decoding.generations)
-            ]
-            written = self._generate(rows, decoding)
+            written = self._write(batch, decoding)
             for index, request in enumerate(batch):
                 first = index * decoding.generations
                 yield (
@@ -88,35 +74,77 @@ class TransformersEngine:
                 )
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def _generate(self, rows: list[tuple[Request, int]], decoding: Decoding) -> list[list[int]]:
+    def _write(self, batch: list[Request], decoding: Decoding) -> list[list[int]]:
+        """Token ids of each generation of each request, past their end tokens where there are some.
+
+        `generate` would read a prompt once for each of its generations, and go on computing rows
+        that have ended until the longest has: for answers of mixed length that is twice the work.
+        """
+        count, device = decoding.generations, self.model.device
         padded = self.tokenizer.pad(
-            {"input_ids": [request.prompt for request, _ in rows]},
+            {"input_ids": [request.prompt for request in batch]},
             padding_side="left",
             return_tensors="pt",
-        ).to(self.model.device)
-        length = padded["input_ids"].shape[1]
-        processors = LogitsProcessorList()
-        if decoding.temperature > 0:
-            uniforms = np.stack(
-                [
-                    np.random.default_rng(request.seed(decoding, generation)).random(
-                        decoding.max_new_tokens
-                    )
-                    for request, generation in rows
-                ]
-            )
-            processors += [
-                TemperatureLogitsWarper(decoding.temperature),
-                TopPLogitsWarper(decoding.top_p),
-                SeededSampler(torch.tensor(uniforms, device=self.model.device), length),
-            ]
-        output = self.model.generate(
+        ).to(device)
+        seen = padded["attention_mask"]
+        output = self.model(
             **padded,
-            logits_processor=processors,
-            max_new_tokens=decoding.max_new_tokens,
+            position_ids=(seen.cumsum(-1) - 1).clamp(min=0),
+            use_cache=True,
+            logits_to_keep=1,
         )
-        written: list[list[int]] = output[:, length:].tolist()
-        return written
+        cache = output.past_key_values
+        cache.batch_repeat_interleave(count)
+        scores = output.logits[:, -1].repeat_interleave(count, 0)
+        seen = seen.repeat_interleave(count, 0)
+        pick = self._picker(batch, decoding)
+        ends = torch.tensor(sorted(self.ends), device=device)
+        written = ends.new_full((len(scores), decoding.max_new_tokens), int(ends[0]))
+        rows = torch.arange(len(scores), device=device)  # of `written`, by place in the batch
+        going = torch.ones_like(rows, dtype=torch.bool)
+        for step in range(decoding.max_new_tokens):
+            tokens = pick(scores, rows, step)
+            written[rows, step] = torch.where(going, tokens, ends[0])
+            going &= ~torch.isin(tokens, ends)
+            left = int(going.sum())
+            if left == 0:
+                break
+            if left <= len(rows) * (1 - ENDED_SHARE):
+                cache.batch_select_indices(going.nonzero()[:, 0])
+                rows, tokens, seen, going = rows[going], tokens[going], seen[going], going[going]
+            seen = torch.cat([seen, seen.new_ones(len(seen), 1)], -1)
+            output = self.model(
+                input_ids=tokens[:, None],
+                attention_mask=seen,
+                position_ids=seen.sum(-1, keepdim=True) - 1,
+                past_key_values=cache,
+                use_cache=True,
+            )
+            scores = output.logits[:, -1]
+        answers: list[list[int]] = written.tolist()
+        return answers
+
+    def _picker(
+        self, batch: list[Request], decoding: Decoding
+    ) -> Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]:
+        """What chooses the next token of each row, given scores, rows and step."""
+        if decoding.temperature == 0:
+            return lambda scores, rows, step: scores.argmax(-1)
+        # One row per request and generation, one column per token.
+        drawn = np.stack(
+            [
+                np.random.default_rng(request.seed(decoding, generation)).random(
+                    decoding.max_new_tokens
+                )
+                for request in batch
+                for generation in range(decoding.generations)
+            ]
+        )
+        uniforms = torch.tensor(drawn, device=self.model.device)
+        warp = LogitsProcessorList(
+            [TemperatureLogitsWarper(decoding.temperature), TopPLogitsWarper(decoding.top_p)]
+        )
+        return lambda scores, rows, step: draw(warp(None, scores), uniforms[rows, step])
 
     def _answer(self, ids: list[int]) -> Answer:
         end = next((index for index, token in enumerate(ids) if token in self.ends), None)

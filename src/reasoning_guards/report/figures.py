@@ -18,19 +18,22 @@ _KINDS = {
 _INK = "#404040"  # readable on a white page, and on the pale panel dark pages put behind figures
 
 
-def averages(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]) -> Any:
-    """Safety average of each variant with its 95 % interval, one above the other."""
+def averages(
+    study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str], average: str = "safety"
+) -> Any:
+    """The average of each variant with its 95 % interval, one above the other."""
     import matplotlib.pyplot as plt
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
+    names = [name for name in names if name in study.variants]
     with plt.rc_context(style()):
         figure, axes = plt.subplots(figsize=(6.4, 0.5 * len(names) + 1.2))
         for height, name in enumerate(reversed(list(names))):
             colour, marker, legend = _KINDS[_kind(study, name)]
             interval = intervals.bootstrap_average(
                 judged[name],
-                claims.cells("safety", study.profile.world),
+                claims.cells(average, study.profile.world),
                 study.profile.bootstrap_replicates,
                 policy=study.profile.parse_policy,
             )
@@ -51,7 +54,7 @@ def averages(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[s
         axes.set_yticks(
             range(len(names)), [study.variants[name].label for name in reversed(list(names))]
         )
-        axes.set_xlabel("Safety average (mean F1 of nine cells)")
+        axes.set_xlabel(f"{average.capitalize()} average (mean F1 of nine cells)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         axes.legend(handles.values(), handles.keys(), frameon=False, loc="best")
         figure.tight_layout()

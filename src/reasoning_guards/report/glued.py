@@ -16,13 +16,16 @@ def glue(values: Mapping[str, object]) -> None:
         store(name, value, display=False)
 
 
-def safety_averages(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """`<variant>_safety` → its safety average with three decimals."""
-    cells = claims.cells("safety", study.profile.world)
+def averages(
+    study: Study, judged: Mapping[str, pd.DataFrame], average: str = "safety"
+) -> dict[str, str]:
+    """`<variant>_<average>` → that average with three decimals, for all that were judged on it."""
+    cells = claims.cells(average, study.profile.world)
     policy = study.profile.parse_policy
     return {
-        f"{name}_safety": f"{scoring.average(scoring.scores(frame, policy), cells):.3f}"
+        f"{name}_{average}": f"{scoring.average(scoring.scores(frame, policy), cells):.3f}"
         for name, frame in judged.items()
+        if {*cells} <= {*frame["cell"]}
     }
 
 

@@ -18,7 +18,7 @@ def variants(
     Columns: Prompt, Response and Safety average (mean F1 of the harmful class over the cells;
     the last with its 95 % cluster-bootstrap interval), Eight cells (the same without the set whose
     examples are all harmful, on which F1 is degenerate), Precision, Recall (means over the nine
-    cells), Unparsable and Truncated (answers, of all), Tokens (mean of an answer).
+    cells), Unparsable and Truncated (answers, of all), Seeds, Tokens (mean of an answer).
     """
     rows = {
         _label(study, name): _variant_row(study, judged[name]) for name in names if name in judged
@@ -26,15 +26,57 @@ def variants(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
 
 
-def cells(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+def custom(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """One row per variant: what it scores under policies that it meets for the first time.
+
+    Columns: mean F1 of each suite, Custom average (of all nine cells, with its 95 % cluster-
+    bootstrap interval), Precision, Recall and Unparsable as `variants` has them.
+    """
+    world, policy = study.profile.world, study.profile.parse_policy
+    rows = {}
+    for name in names:
+        if name not in judged:
+            continue
+        frame = judged[name]
+        wanted = claims.cells("custom", world)
+        frame = frame[frame["cell"].isin(wanted)]
+        scored = scoring.scores(frame, policy)
+        row = {
+            suite_label(study, suite): _f1(scoring.average(scored, claims.cells(suite, world)))
+            for suite in ("dynaguard", "cosa")
+        }
+        row["Custom average"] = with_interval(
+            intervals.bootstrap_average(
+                frame, wanted, study.profile.bootstrap_replicates, policy=policy
+            )
+        )
+        row["Precision"], row["Recall"] = (_f1(scored[of].mean()) for of in ("precision", "recall"))
+        row["Unparsable"] = f"{scored['unparsable'].sum()} of {len(frame)}"
+        rows[_label(study, name)] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+
+
+def suite_label(study: Study, suite: str) -> str:
+    """What a custom-policy suite is called in the study's world."""
+    if study.profile.world == "hub":
+        return {"dynaguard": "DynaGuardrail", "cosa": "CoSApien"}[suite]
+    return claims.cells(suite, "embedded")[0].split("/")[1]
+
+
+def cells(
+    study: Study,
+    judged: Mapping[str, pd.DataFrame],
+    names: Sequence[str],
+    average: str = "safety",
+) -> pd.DataFrame:
     """F1 by variant and cell, and under it how many examples a cell has and how many harmful.
 
-    The cells of the safety average, and after them those of the profile's own benchmarks.
+    The cells of the average, and after those of the safety average the profile's own benchmarks'.
     """
     policy = study.profile.parse_policy
     scored = {name: scoring.scores(judged[name], policy) for name in names if name in judged}
-    own = (cell.name for cell in benchmarks.own_cells(study.profile))
-    order = [*claims.cells("safety", study.profile.world), *own]
+    own = (cell.name for cell in benchmarks.own_cells(study.profile) if average == "safety")
+    order = [*claims.cells(average, study.profile.world), *own]
     table = pd.DataFrame(
         {_label(study, name): scored[name]["f1"].loc[order].map(_f1) for name in scored}
     ).T
@@ -120,6 +162,8 @@ def cell_label(cell: str) -> str:
 
 def _variant_row(study: Study, judged: pd.DataFrame) -> dict[str, str]:
     profile = study.profile
+    safety = {*claims.cells("safety", profile.world)}
+    judged = judged[judged["cell"].isin(safety)]
     scored = scoring.scores(judged, profile.parse_policy)
     row = {
         average.capitalize(): _f1(scoring.average(scored, claims.cells(average, profile.world)))
@@ -138,6 +182,7 @@ def _variant_row(study: Study, judged: pd.DataFrame) -> dict[str, str]:
     row["Precision"] = _f1(scored["precision"].mean())
     row["Recall"] = _f1(scored["recall"].mean())
     row["Unparsable"] = f"{scored['unparsable'].sum()} of {len(judged)}"
+    row["Seeds"] = str(judged["seed"].nunique())
     if "tokens" in judged:
         row["Truncated"] = f"{judged['truncated'].sum()} of {len(judged)}"
         row["Tokens"] = f"{judged['tokens'].mean():.1f}"

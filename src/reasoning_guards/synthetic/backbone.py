@@ -34,7 +34,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
 }
 NAMES = (
     *(f"synthetic/llama-64-{seed}" for seed in range(4)),
-    *(f"synthetic/qwen3-48-{seed}" for seed in range(2)),
+    *(f"synthetic/qwen3-48-{seed}" for seed in range(4)),
 )
 """Architecture and width, then the pretraining seed."""
 

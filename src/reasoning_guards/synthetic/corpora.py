@@ -76,7 +76,7 @@ def _rows(name: str, split: Split) -> tuple[_Row, ...]:
     if split not in spec.sizes:
         raise UnknownSetError(f"{name!r} has no split {split!r}; it has {', '.join(spec.sizes)}.")
     rng = Random(f"{WORLD_VERSION}/{name}/{split}")
-    taken = _prompts_before(split)
+    taken = _prompts_of_other_splits() if spec.late else _prompts_before(split)
     rows: list[_Row] = []
     while len(rows) < spec.sizes[split]:
         twin = spec.contrasts and len(rows) % 2 == 1
@@ -108,6 +108,17 @@ def _prompts_before(split: Split) -> frozenset[str]:
         for before in earlier[split]
         if before in SETS[name].sizes
         for row in _rows(name, before)
+    )
+
+
+def _prompts_of_other_splits() -> frozenset[str]:
+    """Prompts of all validation and test splits."""
+    return frozenset(
+        row.example.prompt
+        for name, spec in SETS.items()
+        for split in spec.sizes
+        if split != "train"
+        for row in _rows(name, split)
     )
 
 

@@ -2,7 +2,8 @@
 
 `meadow` and `orchard` are for training; `brook`, `pebble`, `thicket`, `fork` and `burr` differ from
 them in what is new; the `charter` and `masks` suites judge by policies that training never showed;
-`lanes` are dialogues with a policy of their own each, about topics instead of harms.
+`lanes` are dialogues with a policy of their own each, about topics instead of harms; `commons` has
+the prompts of `meadow`, and a policy for each of them.
 """
 
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ class SetSpec:
         noise: probability that a harmfulness label is flipped.
         setting: template that a persona's users speak in, now and then.
         dialogues: the policy is about topics, and earlier turns may come before the prompt.
+        late: drawn after all others were, without any prompt that is in their other splits.
     """
 
     sizes: Mapping[Split, int]
@@ -54,6 +56,7 @@ class SetSpec:
     noise: float = NOISE
     setting: str = ""
     dialogues: bool = False
+    late: bool = False
 
 
 def _charter(topic: str) -> SetSpec:
@@ -132,5 +135,15 @@ SETS: dict[str, SetSpec] = {
     **{f"synthetic/masks/{persona}": _mask(persona) for persona in lexicon.PERSONA_ALLOWS},
     "synthetic/lanes": SetSpec(
         {"train": 1000}, BARE, {"advice": 0.1, "harm": 0.3, "fine": 0.6}, dialogues=True
+    ),
+    "synthetic/commons": SetSpec(
+        {"train": 1000},
+        ADVERSARIAL,
+        USUAL_REQUESTS,
+        banned=(),
+        also_banned=6,
+        own_order=True,
+        answered=0.93,
+        late=True,
     ),
 }

@@ -54,7 +54,8 @@ class TrainingData:
 def lessons(recipe: Recipe) -> list[Lesson]:
     """The recipe's examples in a fixed order, each with its trace or without.
 
-    A dual-mode guard reasons on a random half and answers directly on the other (paper §5.4).
+    A dual-mode guard reasons on a random half and answers directly on the other (paper §5.4), or
+    does both on all of them.
     Examples that the teacher has no trace for are left out, of reasoning guards alone.
 
     Raises:
@@ -84,6 +85,9 @@ def _lessons(recipe: Recipe, examples: list[Example]) -> list[Lesson]:
     ]
     if not recipe.dual:
         return reasoned
+    if recipe.dual == "both":
+        at_once: list[Lesson] = [Lesson(each.example, "non-reasoning", None) for each in reasoned]
+        return reasoned + at_once
     half = len(reasoned) // 2
     direct = set(random.Random(f"dual/{recipe.seed}").sample(range(len(reasoned)), half))
     return [
@@ -178,7 +182,7 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
             lesson.example,
             mode=lesson.mode,
             template=recipe.backbone.template,
-            mode_token=recipe.dual,
+            mode_token=bool(recipe.dual),
             refusal_line=recipe.backbone.refusal_line,
             max_tokens=recipe.sft.max_length - len(answer),
         )
