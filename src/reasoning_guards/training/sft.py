@@ -70,6 +70,11 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         "completion_tokens": sum(map(sum, data.completion_mask)),
         "shortened": data.shortened,
         "dataset_commit": datasets.commit(recipe.train_set, recipe.train_revision),
+        **(
+            {"mix_commit": datasets.commit(recipe.mix.dataset, recipe.mix.revision)}
+            if recipe.mix
+            else {}
+        ),
         "without_refusal_label": data.unlabelled,
         "steps": result.global_step,
         "loss": result.training_loss,
@@ -98,6 +103,7 @@ def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, An
     warm-up, weight decay, gradient clipping at 1, no packing, one sequence per row.
     """
     sft = recipe.sft
+    appended = recipe.mix is not None and recipe.mix.order == "appended"
     per_device = min(resources.train_batch_per_device, sft.batch_size)
     return {
         "output_dir": str(state),
@@ -111,6 +117,7 @@ def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, An
         "max_grad_norm": 1.0,
         "max_length": None,  # sequences already fit; cutting here would lose the verdict
         "packing": False,
+        "train_sampling_strategy": "sequential" if appended else "random",
         "completion_only_loss": True,
         "bf16": sft.precision == "bfloat16",
         "use_cpu": resources.device == "cpu",
