@@ -35,14 +35,15 @@ def sets(profile: Profile) -> list[Set]:
     studies = [chapter(profile) for chapter in CHAPTERS.values()]
     recipes = [recipe for study in studies for recipe in study.recipes()]
     cells = [value.cell for study in studies for value in study.generations()]
-    found = [Set(recipe.train_set, "train", recipe.train_revision, None) for recipe in recipes]
+    sources = [(recipe, *source) for recipe in recipes for source in recipe.sources]
+    found = [Set(dataset, "train", revision, None) for _, dataset, revision in sources]
     found += [Set(cell.dataset, cell.split, cell.revision, cell.task) for cell in cells]
     found += [
-        Set(released_traces.HUB_ID, released_traces.TRAINING_SETS[recipe.train_set], "main", None)
-        for recipe in recipes
+        Set(released_traces.HUB_ID, released_traces.TRAINING_SETS[dataset], "main", None)
+        for recipe, dataset, _ in sources
         if recipe.traces
         and recipe.traces.teacher in released_traces.TEACHERS
-        and recipe.train_set in released_traces.TRAINING_SETS
+        and dataset in released_traces.TRAINING_SETS
     ]
     return list({one[:3]: one for one in reversed(found)}.values())[::-1]
 
@@ -54,7 +55,7 @@ def check(profile: Profile) -> list[Finding]:
     recipes = [guard for guard in guards if isinstance(guard, Recipe)]
     models = {guard.backbone if isinstance(guard, Recipe) else guard for guard in guards}
     sources = sorted({(model.name, model.revision) for model in models})
-    learnt = dict.fromkeys((r.traces, r.train_set) for r in recipes if r.traces)
+    learnt = dict.fromkeys((r.traces, name) for r in recipes if r.traces for name, _ in r.sources)
     return [
         *(_found(f"dataset {one.dataset}, {one.split}", _dataset, one) for one in sets(profile)),
         *(_found(f"backbone {name}", _backbone, name, revision) for name, revision in sources),

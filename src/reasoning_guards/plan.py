@@ -26,7 +26,13 @@ TOKENS = {
     "hub": {"prompt": 600, "verdict": 20, "full": 300, "short": 15},
     "embedded": {"prompt": 60, "verdict": 12, "full": 80, "short": 27},
 }
-EXAMPLES = {"allenai/wildguardmix": 86_759, "nvidia/Aegis-AI-Content-Safety-Dataset-2.0": 30_007}
+# Training examples: rows as published; of the topic dialogues, those with released traces.
+EXAMPLES = {
+    "allenai/wildguardmix": 86_759,
+    "nvidia/Aegis-AI-Content-Safety-Dataset-2.0": 30_007,
+    "nvidia/CantTalkAboutThis-Topic-Control-Dataset": 8_712,
+    "synthetic/lanes": 1_000,
+}
 CELL_EXAMPLES = {"hub": 1_300, "embedded": 280}
 # Rates assumed per device. GPU: an A100's 312 TFLOP/s in bfloat16, of which training keeps 40 %
 # busy and generation 10 %. CPU: one core on the embedded models, in tokens per second.
@@ -130,7 +136,16 @@ def _state(values: Sequence[Work]) -> str:
 
 
 def _examples(recipe: Recipe) -> int:
-    return recipe.n_train or EXAMPLES.get(recipe.train_set, 4000)
+    return (2 if recipe.dual == "both" else 1) * _distinct_examples(recipe)
+
+
+def _distinct_examples(recipe: Recipe) -> int:
+    of_set = recipe.n_train or EXAMPLES.get(recipe.train_set, 4000)
+    if recipe.mix is None:
+        return of_set
+    if recipe.mix.ratio is not None:
+        return of_set + round(of_set * recipe.mix.ratio)
+    return of_set + (recipe.mix.examples or EXAMPLES.get(recipe.mix.dataset, 4000))
 
 
 def _answer_tokens(profile: Profile, traces: TraceSpec | None) -> int:

@@ -114,6 +114,36 @@ class Decontamination(Value):
     near: bool = False
 
 
+class Mix(Value):
+    """Examples of a second set, learnt along with the training set's (paper §6.2, +TF).
+
+    They are judged as they come, dialogues by the policy of each; their traces are by the teacher
+    of the recipe. Neither `examples` nor `ratio` takes the whole training split.
+
+    Attributes:
+        dataset: hub id or "synthetic/<name>".
+        revision: branch, tag or commit of a hub set.
+        examples: how many, drawn at random.
+        ratio: or how many for each example of the training set.
+        seed: draws them.
+        order: "interleaved", all in one random order, another in each epoch; or "appended", in
+            each epoch after the training set's, both in one random order for all epochs.
+    """
+
+    dataset: str
+    revision: str = _MAIN
+    examples: Annotated[int, Field(ge=1)] | None = None
+    ratio: Annotated[float, Field(gt=0)] | None = None
+    seed: int = 0
+    order: Literal["interleaved", "appended"] = "interleaved"
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "Mix":
+        if self.examples is not None and self.ratio is not None:
+            raise ValueError("a mix has a number of examples or a ratio, not both")
+        return self
+
+
 class Recipe(Value):
     """A trained guard: everything that decides its weights, and nothing else.
 
@@ -128,7 +158,9 @@ class Recipe(Value):
         dual: True for half the examples with their trace and half without, the mode token first
             (§5.4); "both" for each example in both modes.
         seed: of the order of the examples.
-        decontamination: what is left out of the training split before the subset is drawn.
+        decontamination: what is left out of the training split before the subset is drawn, and of
+            the mix's before it is.
+        mix: what else is learnt.
         kept_epochs: after which epochs the weights are kept as well, to be asked as they were then.
     """
 
@@ -146,6 +178,13 @@ class Recipe(Value):
         Decontamination | None, Field(exclude_if=lambda value: value is None)
     ] = None
     kept_epochs: Annotated[tuple[int, ...], Field(exclude_if=lambda epochs: not epochs)] = ()
+    mix: Annotated[Mix | None, Field(exclude_if=lambda value: value is None)] = None
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """The sets that are learnt from, each with its revision; the training set first."""
+        own = (self.train_set, self.train_revision)
+        return (own, (self.mix.dataset, self.mix.revision)) if self.mix else (own,)
 
     @model_validator(mode="after")
     def _dual_needs_traces(self) -> "Recipe":

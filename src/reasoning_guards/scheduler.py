@@ -140,7 +140,8 @@ def run(
         return
     for value in missing.values():
         if isinstance(value, Recipe) and value.traces:
-            traces.require(value.traces, value.train_set)
+            for dataset, _ in value.sources:
+                traces.require(value.traces, dataset)
     pythons = {key: _python(value) for key, value in missing.items()}
     visible = devices.visible() if resources.device == "cuda" else []
     if 0 < len(visible) < resources.tensor_parallel:
@@ -179,7 +180,8 @@ def cost(value: Work) -> float:
     """
     if isinstance(value, Recipe):
         tokens = 100 if value.traces is None else 170
-        return 3.0 * (value.n_train or 5000) * value.sft.epochs * tokens
+        examples = (value.n_train or 5000) + (value.mix.examples or 1000 if value.mix else 0)
+        return 3.0 * examples * value.sft.epochs * tokens
     if isinstance(value, Timing):
         return sum(map(cost, value.asked)) * value.rounds
     answer = 15 if value.mode == "non-reasoning" else 80
@@ -193,7 +195,8 @@ def describe(value: Work) -> str:
         kind = "no traces" if spec is None else f"{spec.content} traces"
         if spec is not None:
             kind += ", full" if spec.sentences is None else f", {spec.sentences} sentences"
-        return f"training on {value.train_set} ({kind}, seed {value.seed})"
+        sets = " and ".join(dataset for dataset, _ in value.sources)
+        return f"training on {sets} ({kind}, seed {value.seed})"
     if isinstance(value, Timing):
         return f"timing of {len(value.asked)} guards"
     return f"answers to {value.cell.name}"

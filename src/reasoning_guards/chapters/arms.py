@@ -102,7 +102,7 @@ def guards(
 def _mix(profile: Profile, seed: int) -> Mix:
     return Mix(
         dataset=profile.dialogues,
-        n=profile.n_dialogues,
+        examples=profile.n_dialogues,
         seed=seed,
         revision=benchmarks.revision(profile, profile.dialogues),
     )

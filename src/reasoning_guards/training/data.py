@@ -62,12 +62,33 @@ def lessons(recipe: Recipe) -> list[Lesson]:
         NoNullTracesError: for random labels, unless the teacher writes its traces to order.
         UserError: whatever `subset` and `traces.write` raise.
     """
-    return _lessons(recipe, subset(recipe))
+    return _lessons(recipe, *_drawn(recipe)[:2])
 
 
-def _lessons(recipe: Recipe, examples: list[Example]) -> list[Lesson]:
+def _lessons(recipe: Recipe, examples: list[Example], mixed: list[Example]) -> list[Lesson]:
+    taught = _taught(recipe, recipe.train_set, examples, recipe.subset_seed)
+    if recipe.mix:
+        added = _taught(recipe, recipe.mix.dataset, mixed, recipe.mix.seed)
+        if recipe.mix.order == "appended":  # nothing shuffles them later
+            for part in (taught, added):
+                random.Random(f"order/{recipe.seed}").shuffle(part)
+        taught += added
+    if not recipe.dual:
+        return taught
+    if recipe.dual == "both":
+        return taught + [Lesson(lesson.example, "non-reasoning", None) for lesson in taught]
+    half = len(taught) // 2
+    direct = set(random.Random(f"dual/{recipe.seed}").sample(range(len(taught)), half))
+    return [
+        Lesson(lesson.example, "non-reasoning", None) if index in direct else lesson
+        for index, lesson in enumerate(taught)
+    ]
+
+
+def _taught(recipe: Recipe, dataset: str, examples: list[Example], seed: int) -> list[Lesson]:
+    """The examples of one set with their traces, or without."""
     if recipe.traces:
-        traces.require(recipe.traces, recipe.train_set)
+        traces.require(recipe.traces, dataset)
     if recipe.labels == "random":
         examples = [with_random_labels(example) for example in examples]
     if recipe.traces is None:
@@ -77,27 +98,16 @@ def _lessons(recipe: Recipe, examples: list[Example]) -> list[Lesson]:
             f"The traces of {recipe.traces.teacher} argue for the given labels, so there are none "
             "for random ones: run the null world with the teacher 'rule'."
         )
-    written = traces.write(recipe.traces, examples, recipe.subset_seed)
-    reasoned: list[Lesson] = [
+    written = traces.write(recipe.traces, examples, seed)
+    return [
         Lesson(example, "reasoning", trace)
         for example, trace in zip(examples, written, strict=True)
         if trace is not None
     ]
-    if not recipe.dual:
-        return reasoned
-    if recipe.dual == "both":
-        at_once: list[Lesson] = [Lesson(each.example, "non-reasoning", None) for each in reasoned]
-        return reasoned + at_once
-    half = len(reasoned) // 2
-    direct = set(random.Random(f"dual/{recipe.seed}").sample(range(len(reasoned)), half))
-    return [
-        Lesson(lesson.example, "non-reasoning", None) if index in direct else lesson
-        for index, lesson in enumerate(reasoned)
-    ]
 
 
 def subset(recipe: Recipe) -> list[Example]:
-    """The random subset the recipe names, the same whatever else it varies.
+    """The random subset of the training set, the same whatever else varies; no mix is in it.
 
     Subsets of one seed are nested: the smaller is the head of the larger. A guard that is asked
     for the refusal line learns from no answered example without a refusal label.
@@ -107,24 +117,39 @@ def subset(recipe: Recipe) -> list[Example]:
             `n_train`.
         NoRefusalLabelsError: if the refusal line is asked for and no response has its label.
     """
-    return _drawn(recipe)[0]
+    return _subset(recipe)[0]
 
 
-def _drawn(recipe: Recipe) -> tuple[list[Example], int]:
-    """The subset, and how many examples of the whole split had no label for the refusal line."""
-    split = list(datasets.load(recipe.train_set, "train", None, revision=recipe.train_revision))
-    if recipe.n_train is not None:
-        # Before any is left out: what leaves some out then changes which are there, and not their
-        # order.
-        random.Random(f"subset/{recipe.subset_seed}").shuffle(split)
-    split = _clean(recipe, split)
-    examples = [e for e in split if not recipe.backbone.refusal_line or _teaches_refusal(e)]
-    unlabelled = len(split) - len(examples)
-    if unlabelled and all(example.response is None for example in examples):
-        raise NoRefusalLabelsError(
-            f"The training split of {recipe.train_set} labels no refusals, so the line "
-            "`Response refusal` cannot be learnt from it: set refusal_line: false."
+def mixed(recipe: Recipe) -> list[Example]:
+    """The examples of the recipe's mix, drawn as a subset is; none without a mix.
+
+    Raises:
+        UserError: as `subset`.
+    """
+    return _drawn(recipe)[1]
+
+
+def _drawn(recipe: Recipe) -> tuple[list[Example], list[Example], int]:
+    """Subset, mix, and how many examples of either had no label for the refusal line."""
+    examples, unlabelled = _subset(recipe)
+    mix = recipe.mix
+    if mix is None:
+        return examples, [], unlabelled
+    wanted = mix.examples if mix.ratio is None else round(mix.ratio * len(examples))
+    seed = None if wanted is None else f"mix/{mix.seed}"
+    found, more = _learnable(recipe, mix.dataset, mix.revision, seed)
+    if wanted is not None and wanted > len(found):
+        raise TooFewExamplesError(
+            f"The mix is to have {wanted} examples, but the training split of {mix.dataset} has "
+            f"{len(found)}: ask for at most that many, or for all."
         )
+    return examples, found[:wanted], unlabelled + more
+
+
+def _subset(recipe: Recipe) -> tuple[list[Example], int]:
+    """The subset, and how many examples of the whole split had no label for the refusal line."""
+    seed = None if recipe.n_train is None else f"subset/{recipe.subset_seed}"
+    examples, unlabelled = _learnable(recipe, recipe.train_set, recipe.train_revision, seed)
     if recipe.n_train is not None and recipe.n_train > len(examples):
         without = f" ({unlabelled} more have no refusal label)" if unlabelled else ""
         raise TooFewExamplesError(
@@ -134,12 +159,35 @@ def _drawn(recipe: Recipe) -> tuple[list[Example], int]:
     return examples[: recipe.n_train], unlabelled
 
 
+def _learnable(
+    recipe: Recipe, dataset: str, revision: str, seed: str | None
+) -> tuple[list[Example], int]:
+    """What the recipe can learn from a set's training split, and how many lack a refusal label.
+
+    They are shuffled by the seed, if there is one, and else in the set's own order.
+    """
+    split = list(datasets.load(dataset, "train", None, revision=revision))
+    if seed is not None:
+        # Before any is left out: what leaves some out then changes which are there, and not their
+        # order.
+        random.Random(seed).shuffle(split)
+    split = _clean(recipe, dataset, split)
+    examples = [e for e in split if not recipe.backbone.refusal_line or _teaches_refusal(e)]
+    unlabelled = len(split) - len(examples)
+    if unlabelled and all(example.response is None for example in examples):
+        raise NoRefusalLabelsError(
+            f"The training split of {dataset} labels no refusals, so the line "
+            "`Response refusal` cannot be learnt from it: set refusal_line: false."
+        )
+    return examples, unlabelled
+
+
 def _teaches_refusal(example: Example) -> bool:
     """Whether the refusal line has an answer: its label, or that there is no response."""
     return example.response is None or example.response_refusal is not None
 
 
-def _clean(recipe: Recipe, examples: list[Example]) -> list[Example]:
+def _clean(recipe: Recipe, dataset: str, examples: list[Example]) -> list[Example]:
     """The examples without those that the recipe's decontamination leaves out."""
     if recipe.decontamination is None:
         return examples
@@ -153,7 +201,7 @@ def _clean(recipe: Recipe, examples: list[Example]) -> list[Example]:
     }
     _log.info(
         "%s: left out %d of %d training examples that overlap with what is scored",
-        recipe.train_set,
+        dataset,
         len(left_out),
         len(examples),
     )
@@ -170,8 +218,8 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
     input_ids: list[list[int]] = []
     completion_mask: list[list[int]] = []
     shortened = 0
-    examples, unlabelled = _drawn(recipe)
-    for lesson in _lessons(recipe, examples):
+    examples, added, unlabelled = _drawn(recipe)
+    for lesson in _lessons(recipe, examples, added):
         completion = prompts.completion(
             lesson.example, lesson.trace, refusal_line=recipe.backbone.refusal_line
         )

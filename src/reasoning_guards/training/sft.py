@@ -71,6 +71,11 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         "completion_tokens": sum(map(sum, data.completion_mask)),
         "shortened": data.shortened,
         "dataset_commit": datasets.commit(recipe.train_set, recipe.train_revision),
+        **(
+            {"mix_commit": datasets.commit(recipe.mix.dataset, recipe.mix.revision)}
+            if recipe.mix
+            else {}
+        ),
         "without_refusal_label": data.unlabelled,
         "steps": result.global_step,
         "loss": result.training_loss,
@@ -117,6 +122,7 @@ def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, An
     warm-up, weight decay, gradient clipping at 1, no packing, one sequence per row.
     """
     sft = recipe.sft
+    appended = recipe.mix is not None and recipe.mix.order == "appended"
     per_device = min(resources.train_batch_per_device, sft.batch_size)
     return {
         "output_dir": str(state),
@@ -129,8 +135,8 @@ def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, An
         "weight_decay": sft.weight_decay,
         "max_grad_norm": 1.0,
         "max_length": None,  # sequences already fit; cutting here would lose the verdict
-        # Rows of like length pad little: a quarter less to compute.
-        "train_sampling_strategy": "group_by_length",
+        # Rows of like length pad little: a fifth less to compute.
+        "train_sampling_strategy": "sequential" if appended else "group_by_length",
         "packing": False,
         "completion_only_loss": True,
         "bf16": sft.precision == "bfloat16",
