@@ -43,6 +43,8 @@ def quantities(study: Study, judged: Mapping[str, pd.DataFrame]) -> pd.Series:
         found[f"{name}: kappa"] = float(scoring.cohen_kappa(*(counts.to_numpy(float)[:, None]))[0])
         found[f"{name}: unparsable share"] = float(frame["predicted"].isna().mean())
     for better, worse in ORDERINGS:
+        if better not in judged or worse not in judged:
+            continue
         found[f"{better} minus {worse}, kappa"] = (
             found[f"{better}: kappa"] - found[f"{worse}: kappa"]
         )
@@ -57,7 +59,7 @@ def check(study: Study, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows = {f"{name}: answers": str(len(frame)) for name, frame in judged.items()} | {
         f"{name}: harmful": str(int(frame["truth"].sum())) for name, frame in judged.items()
     }
-    if study.profile == Profile():
+    if study.profile == CHAPTERS[study.chapter](Profile()).profile:
         bounds = _bounds(study.chapter)
         for name, value in quantities(study, judged).items():
             low, high = bounds.loc[str(name), ["low", "high"]]

@@ -22,3 +22,15 @@ def rq3_reasoning_budgets(profile: Profile) -> Study:
 
 def _label(budget: int) -> str:
     return f"R ({budget} sentence{'s' if budget > 1 else ''})"
+
+
+def line(study: Study) -> dict[float, str]:
+    """From no reasoning over the budgets to full traces: place on the axis → variant."""
+    names = ["nr", *(f"r_{budget}" for budget in study.profile.budgets), "r_full"]
+    return {float(place): name for place, name in enumerate(names)}
+
+
+def ticks(study: Study) -> dict[float, str]:
+    """How the places of `line` are called."""
+    called = ["none", *map(str, study.profile.budgets), "full"]
+    return {float(place): name for place, name in enumerate(called)}

@@ -54,14 +54,16 @@ def by_average(
     )
 
 
-def figure(table: pd.DataFrame, axis: str, *, log: bool = False, named: bool = False) -> Any:
+def figure(
+    table: pd.DataFrame, axis: str, *, log: bool = False, ticks: Mapping[float, str] | None = None
+) -> Any:
     """The points of each line joined, each with its interval.
 
     Args:
         table: from `points`.
         axis: what the places on the axis are.
         log: whether the axis is logarithmic.
-        named: whether its ticks are the variants' names instead of numbers.
+        ticks: what places on the axis are called, where not by their numbers.
     """
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullLocator
@@ -79,9 +81,8 @@ def figure(table: pd.DataFrame, axis: str, *, log: bool = False, named: bool = F
             )  # fmt: skip
         if log:
             axes.set_xscale("log")
-        ticks = table.drop_duplicates("At").sort_values("At")
-        labels = ticks["Variant"] if named else ticks["At"].map("{:g}".format)
-        axes.set_xticks(ticks["At"], list(labels))
+        places = sorted(table["At"].unique())
+        axes.set_xticks(places, [(ticks or {}).get(place, f"{place:g}") for place in places])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(axis)
         axes.set_ylabel("F1 of the harmful class, mean of cells")
@@ -91,12 +92,13 @@ def figure(table: pd.DataFrame, axis: str, *, log: bool = False, named: bool = F
     return drawn
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def shown(table: pd.DataFrame, ticks: Mapping[float, str] | None = None) -> pd.DataFrame:
     """The points as a table to read: a row per place, a column per line, each with its interval."""
     cells = table.assign(
         text=[
             f"{row.F1:.3f} [{row.Low:.3f}, {row.High:.3f}]" for row in table.itertuples(index=False)
         ]
     )
-    wide = cells.pivot_table(index="At", columns="Line", values="text", aggfunc="first", sort=False)
-    return wide.sort_index().fillna("–").rename_axis(index=None, columns=None)
+    wide = cells.pivot_table(index="At", columns="Line", values="text", aggfunc="first")
+    wide.index = pd.Index([(ticks or {}).get(place, f"{place:g}") for place in wide.index])
+    return wide.fillna("–").rename_axis(columns=None)

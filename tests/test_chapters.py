@@ -1,0 +1,118 @@
+"""Each chapter's study holds the arms that its claims compare, under settings that are alike."""
+
+import pytest
+
+from reasoning_guards import chapters, claims
+from reasoning_guards.chapters import arms, data_efficiency, diversity
+from reasoning_guards.params import Profile
+from reasoning_guards.recipes import Recipe
+
+EMBEDDED = Profile(seeds=[0, 1, 2, 3], control_seeds=2, budgets=[1, 2, 3, 5, 10])
+HUB = Profile(
+    world="hub",
+    backbone="meta-llama/Llama-3.1-8B-Instruct",
+    second_backbone="google/gemma-3-4b-it",
+    train_set="allenai/wildguardmix",
+    other_train_set="nvidia/Aegis-AI-Content-Safety-Dataset-2.0",
+    dialogues="nvidia/CantTalkAboutThis-Topic-Control-Dataset",
+    sizes=[500, 1000, 2500, 5000],
+    budgets=[1, 2, 3, 5, 10],
+    n_train=None,
+    seeds=[0, 1, 2, 3],
+    epochs_reasoning=5,
+)
+# Guards that somebody else trained, and what has no chapter yet.
+ELSEWHERE = {"wildguard", "aegis"}
+every_chapter = pytest.mark.parametrize("chapter", chapters.CHAPTERS)
+both_worlds = pytest.mark.parametrize("profile", [EMBEDDED, HUB], ids=["embedded", "hub"])
+
+
+@both_worlds
+@every_chapter
+def test_every_claim_of_the_chapter_finds_its_variants_scored_on_its_cells(chapter, profile):
+    study = chapters.CHAPTERS[chapter](profile)
+    mine = [claim for claim in claims.load().values() if claim.chapter == chapter]
+    assert mine
+    for claim in mine:
+        for test in claim.tests:
+            for contrast in (test.contrast, getattr(test, "over", None)):
+                if contrast is None or claim.measure is not None:
+                    continue
+                for name in {contrast.treatment, contrast.control} - ELSEWHERE:
+                    scored = {cell.name for cell in study.variants[name].cells}
+                    assert set(test.weights(profile.world)) <= scored, (claim.id, name)
+
+
+@every_chapter
+def test_the_primary_claims_arms_are_trained_with_every_seed(chapter):
+    study = chapters.CHAPTERS[chapter](EMBEDDED)
+    (primary,) = [c for c in claims.load().values() if c.chapter == chapter and c.primary]
+    for contrast in primary.contrasts:
+        for name in (contrast.treatment, contrast.control):
+            assert list(study.variants[name].guards) == EMBEDDED.seeds
+
+
+@every_chapter
+def test_a_chapters_function_bears_its_name_and_its_labels_tell_its_variants_apart(chapter):
+    study = chapters.CHAPTERS[chapter](EMBEDDED)
+    assert study.chapter == chapter
+    labels = [variant.label for variant in study.variants.values()]
+    assert len(set(labels)) == len(labels)
+
+
+def test_chapters_share_the_guards_that_they_have_in_common():
+    recipes = [set(chapter(EMBEDDED).recipes()) for chapter in chapters.CHAPTERS.values()]
+    assert len(set.union(*recipes)) < 0.7 * sum(map(len, recipes))
+    full = [
+        study.variants["r_full"].guards[0]
+        for study in (chapter(EMBEDDED) for chapter in chapters.CHAPTERS.values())
+        if study.chapter != "second_backbone"
+    ]
+    assert len(set(full)) == 1
+
+
+def test_equal_steps_repeat_few_examples_as_often_as_the_paper_does():
+    changed = arms.equal_steps(HUB, 500)
+    assert (changed.n_train, changed.epochs_reasoning) == (500, 50)
+    steps = {
+        size: arms.equal_steps(EMBEDDED, size).epochs_reasoning * size for size in EMBEDDED.sizes
+    }
+    assert max(steps.values()) - min(steps.values()) < max(EMBEDDED.sizes)
+
+
+def test_subsets_differ_from_seed_to_seed_and_the_smaller_is_part_of_the_larger():
+    study = chapters.rq2_data_efficiency(EMBEDDED)
+    for name in data_efficiency.NAMES:
+        guards = study.variants[f"r_{name}"].guards
+        assert [guard.subset_seed for guard in guards.values()] == EMBEDDED.seeds
+
+
+def test_the_repeating_guard_is_asked_on_its_way_and_trained_once():
+    study = chapters.rq5_sample_diversity(HUB)
+    places = diversity.lines(study)["R, repeating its examples"]
+    assert places == {5: "r_500x50_5", 10: "r_500x50_10", 25: "r_500x50_25", 50: "r_500x50"}
+    once = {study.variants[name].guards[0] for name in places.values()}
+    assert len(once) == 1
+    assert {value.epoch for value in study.generations(list(places.values()))} == {5, 10, 25, None}
+
+
+def test_guards_of_the_other_set_are_not_asked_for_refusals_it_does_not_label():
+    study = chapters.rq7_prompt_distribution(EMBEDDED)
+    for name, variant in study.variants.items():
+        for guard in variant.guards.values():
+            assert isinstance(guard, Recipe)
+            assert guard.backbone.refusal_line != name.startswith("aegis_")
+
+
+def test_what_is_said_to_vary_the_policies_is_of_the_embedded_world_alone():
+    assert "varied_r" in chapters.rq8_custom_policies(EMBEDDED).variants
+    assert "varied_r" not in chapters.rq8_custom_policies(HUB).variants
+
+
+def test_all_guards_are_timed_once_on_the_same_examples():
+    study = chapters.inference_time(EMBEDDED)
+    assert study.timing is not None
+    assert len(study.timing.asked) == len(study.variants) == 8
+    assert {one.cell.dataset for one in study.timing.asked} == {"synthetic/meadow"}
+    assert {one.decoding.generations for one in study.timing.asked} == {1}
+    assert study.values()[-1] == study.timing
