@@ -10,7 +10,8 @@ from reasoning_guards.synthetic.sets import SETS
 
 AVERAGE, ESPECIALLY = load()["rq1_average"], load()["rq1_especially"]
 CHAPTERS = [
-    "rq1_efficacy", "rq2_data_efficiency", "rq3_budgets", "rq4_dual_mode", "rq5_diversity",
+    "rq1_efficacy", "rq2_data_efficiency", "rq3_reasoning_budgets", "rq4_dual_mode",
+    "rq5_sample_diversity",
     "rq6_difficult_samples", "rq7_prompt_distribution", "rq8_custom_policies", "inference_time",
     "second_backbone",
 ]  # fmt: skip
