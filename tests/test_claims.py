@@ -82,6 +82,8 @@ def test_the_papers_numbers_bear_out_its_claims():
 
 SUMMARIES = {
     "safety": "safety_avg",
+    "prompt": "safety_prompt",
+    "response": "safety_response",
     "custom": "custom_avg",
     "dynaguard": "dynaguard_avg",
     "cosa": "cosa_avg",
@@ -133,15 +135,37 @@ ROW_OF = {
     ("aegis", 1): "AEGIS 2.0", ("wildguard", 1): "WILDGUARD",
     ("nr", 9): f"{GEMMA} (NR)", ("r_full", 9): f"{GEMMA}-R",
     ("r_1", 9): f"{GEMMA}-R (1 sentence)", ("tf_r", 9): f"{GEMMA}+TF-R",
+    ("dual_nr", 9): f"{GEMMA}-Dual (NR)", ("dual_r", 9): f"{GEMMA}-Dual (R)",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("claim", "test"), PRINTED)
 def test_the_papers_rows_are_those_of_the_claims_own_variants(claim, test):
-    for column in (*test.paper.average, *test.paper.beyond):
-        assert test.paper.treatment == ROW_OF[test.contrast.treatment, column.table]
-        assert test.paper.control == ROW_OF[test.contrast.control, column.table]
-        assert (column.table in SECOND_BACKBONE) == (claim.chapter == "second_backbone")
+    assert (test.over is None) == (test.paper.over is None)
+    for contrast, printed in ((test.contrast, test.paper), (test.over, test.paper.over)):
+        for column in (*printed.average, *printed.beyond) if printed else ():
+            assert printed.treatment == ROW_OF[contrast.treatment, column.table]
+            assert printed.control == ROW_OF[contrast.control, column.table]
+            assert (column.table in SECOND_BACKBONE) == (claim.chapter == "second_backbone")
+
+
+def test_what_is_claimed_without_a_printed_number_is_claimed_of_these_variants():
+    named = {
+        claim.id: [(test.contrast.treatment, test.contrast.control)]
+        for claim in load().values()
+        for test in claim.tests
+        if test.contrast is not None and test.paper is None
+    }
+    grpo, lost = [("grpo", "r_5k")], [("r_5k", "grpo")]
+    assert named == {
+        "rq3_any_budget": [("r_10", "r_full")],
+        "rq5_overfitting": [("r_500x50", "r_500")],
+        "rq6_grpo": lost,
+        "rq6_grpo_loss": grpo,
+        "rq6_grpo_jbb": grpo,
+        "rq6_grpo_elsewhere": grpo,
+        "rq6_grpo_recall": lost,
+    }
 
 
 def test_every_row_a_claim_may_name_is_printed_in_its_table():
@@ -187,11 +211,63 @@ def test_the_claims_that_the_papers_own_tables_go_against_are_these():
     assert against == ["rq7_released", "gemma_particularly", "gemma_one_sentence_custom"]
 
 
+def steps(contrasts):
+    return [(each.control, each.treatment) for each in contrasts]
+
+
 def test_growth_is_every_step_between_neighbouring_sizes():
     growth = load()["rq2_growth"]
-    steps = [(each.control, each.treatment) for each in growth.contrasts]
-    assert steps == [("r_500", "r_1k"), ("r_1k", "r_2500"), ("r_2500", "r_5k")]
-    assert [test.kind for test in load()["rq2_plateau"].tests] == ["direction", "equivalence"]
+    found = steps(test.contrast for test in growth.tests)
+    assert found == [("r_500", "r_1k"), ("r_1k", "r_2500"), ("r_2500", "r_5k")]
+
+
+def test_no_substantial_improvement_bounds_the_gain_and_not_the_loss():
+    rise, plateau = load()["rq2_plateau"].tests
+    assert (rise.kind, steps([rise.contrast])) == ("direction", [("r_1k", "r_2500")])
+    assert (plateau.kind, steps([plateau.contrast])) == ("non_inferiority", [("r_full", "r_5k")])
+
+
+def test_diminishing_returns_are_each_step_set_over_the_next():
+    parts = load()["rq2_diminishing"].tests
+    assert {part.kind for part in parts} == {"direction"}
+    assert steps(part.contrast for part in parts) == [("r_1k", "r_2500"), ("r_2500", "r_5k")]
+    assert steps(part.over for part in parts) == [("r_2500", "r_5k"), ("r_5k", "r_full")]
+    first, second = (part.paper.difference() for part in parts)
+    assert first == pytest.approx((0.828 - 0.780) - (0.840 - 0.828))
+    assert second == pytest.approx((0.840 - 0.828) - (0.841 - 0.842))
+
+
+def test_a_variant_in_two_contrasts_counts_for_both():
+    first, second = load()["rq2_diminishing"].tests
+    assert first.coefficients() == {"r_2500": 2, "r_1k": -1, "r_5k": -1}
+    assert second.coefficients() == {"r_5k": 2, "r_2500": -1, "r_full": -1}
+    assert AVERAGE.coefficients() == {"r_full": 1, "nr": -1}
+    assert load()["time_full"].coefficients() == {}
+
+
+def test_every_budget_is_held_against_full_reasoning():
+    parts = load()["rq3_any_budget"].parts
+    assert [part.contrast.treatment for part in parts] == ["r_1", "r_2", "r_3", "r_5", "r_10"]
+    assert {part.contrast.control for part in parts} == {"r_full"}
+    assert {(part.kind, part.margin, part.average) for part in parts} == {
+        ("non_inferiority", 0.01, "safety")
+    }
+
+
+def test_a_straight_line_is_linear_and_a_logarithm_is_not():
+    budgets = np.arange(1, 11)
+    region = load()["rq3_words_linear"].region()
+    for words, inside in ((2 * budgets + 5, True), (10 * np.log(budgets), False)):
+        left = [np.var(words - np.polyval(np.polyfit(budgets, words, n), budgets)) for n in (1, 2)]
+        assert (region.room((left[0] - left[1]) / np.var(words)) > 0) == inside
+
+
+@pytest.mark.parametrize("suite", ["dynaguard", "cosa"])
+def test_topic_following_is_claimed_for_each_suite_and_each_pair_of_guards(suite):
+    parts = load()[f"rq8_topic_following_{suite}"].parts
+    pairs = [("r_5k", "tf_r"), ("r_1", "tf_r_1"), ("aegis_r_5k", "aegis_tf_r")]
+    assert steps(part.contrast for part in parts) == pairs
+    assert {(part.kind, part.average) for part in parts} == {("direction", suite)}
 
 
 def test_grpo_is_claimed_to_lose_on_each_cell_but_one():
@@ -246,6 +322,10 @@ def entry(**fields):
         ({"average": None}, "average or another measure"),
         ({"measure": "seconds"}, "average or another measure"),
         ({"contrast": None}, "two variants and an average"),
+        (
+            {"contrast": None, "over": {"treatment": "a", "control": "b"}},
+            "only a contrast is set over another",
+        ),
         ({"verdict": "reproduced"}, "Extra inputs"),
     ],
 )

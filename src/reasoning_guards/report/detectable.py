@@ -13,6 +13,7 @@ from reasoning_guards.claims import Claim
 from reasoning_guards.power import studies
 from reasoning_guards.power.effects import (
     detectable_effect,
+    error_of,
     power_as_printed,
     smallest_provable_margin,
 )
@@ -216,7 +217,7 @@ def _row(claim: Claim) -> dict[str, str]:
     }
     if claim.measure is None:
         beyond = f" beyond {claim.beyond}" if claim.beyond else ""
-        errors = [sample_error(test.weights("hub"), _PAPERS) for test in claim.tests]
+        errors = [error_of(test, _PAPERS) for test in claim.tests]
         power = power_as_printed(claim, _PAPERS)
         at_most = "at most " if claim.parts else ""
         row |= {
