@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from reasoning_guards import claims
-from reasoning_guards.intervals import UnpairedError, bootstrap_difference, percentile
-from reasoning_guards.power import studies
+from reasoning_guards.intervals import UnpairedError, bootstrap_difference
+from reasoning_guards.power import coverage
 from reasoning_guards.power.shapes import Correlations, shapes
-from reasoning_guards.resampling import Counted, replicate
+from reasoning_guards.resampling import Counted
 from reasoning_guards.scoring import MissingCellsError, scores
 from reasoning_guards.single_cells import cell_contrast, contrast, wilson_f1
 
@@ -155,21 +155,6 @@ def test_other_examples_and_other_cells_are_refused():
         cell_contrast([caught(9, 10)], [1], ["s/brook:prompt"])
 
 
-def coverage(name, correlations, count=500, **how):
-    """How often the rule and the bootstrap cover the difference of two guards' F1s in a cell."""
-    (shape,) = shapes(claims.cells(name, "hub"))
-    shape = replace(shape, **how)
-    covered = []
-    for number in range(count):
-        study = studies.draw([shape], np.random.default_rng([3, number]), correlations)
-        groups = studies.counted(study, {shape.name: 1.0})
-        ((_, guards),) = groups[0]
-        ours, theirs = replicate(groups, 200, number)
-        found = (contrast(guards, [1, -1]), percentile(ours - theirs, 0.95, shape.clusters))
-        covered.append([each.low <= shape.f1[0] - shape.f1[1] <= each.high for each in found])
-    return np.mean(covered, axis=0)
-
-
 @pytest.mark.parametrize("guards", [0.8, 0.4])
 @pytest.mark.parametrize(
     ("name", "how"),
@@ -183,7 +168,8 @@ def coverage(name, correlations, count=500, **how):
     ],
 )
 def test_the_rule_covers_near_the_ceiling_where_the_bootstrap_does_not(name, how, guards):
-    rule, bootstrap = coverage(name, Correlations(guards=guards), **how)
+    (shape,) = shapes(claims.cells(name, "hub"))
+    rule, bootstrap = coverage.in_cell(replace(shape, **how), 500, Correlations(guards=guards))
     assert rule >= 0.94
     if name in ("simple_safety", "cosa_language") and not how:
         assert bootstrap < 0.90
