@@ -149,23 +149,73 @@ def test_the_papers_rows_are_those_of_the_claims_own_variants(claim, test):
             assert (column.table in SECOND_BACKBONE) == (claim.chapter == "second_backbone")
 
 
-def test_what_is_claimed_without_a_printed_number_is_claimed_of_these_variants():
-    named = {
-        claim.id: [(test.contrast.treatment, test.contrast.control)]
-        for claim in load().values()
-        for test in claim.tests
-        if test.contrast is not None and test.paper is None
-    }
-    grpo, lost = [("grpo", "r_5k")], [("r_5k", "grpo")]
-    assert named == {
-        "rq3_any_budget": [("r_10", "r_full")],
-        "rq5_overfitting": [("r_500x50", "r_500")],
-        "rq6_grpo": lost,
-        "rq6_grpo_loss": grpo,
-        "rq6_grpo_jbb": grpo,
-        "rq6_grpo_elsewhere": grpo,
-        "rq6_grpo_recall": lost,
-    }
+# Claim: average, and what it is to exceed: treatment-control of each test, read off the paper.
+READ_OFF = """
+rq1_average: safety: r_full-nr
+rq1_especially: especially>elsewhere: r_full-nr
+rq2_match: safety: r_5k-r_full
+rq2_growth: safety: r_1k-r_500 r_2500-r_1k r_5k-r_2500
+rq2_plateau: safety: r_2500-r_1k r_5k-r_full
+rq2_diminishing: safety: r_2500-r_1k r_5k-r_2500
+rq2_fewer: safety: r_5k-nr
+rq3_one_sentence: safety: r_1-r_full
+rq3_no_need: safety: r_1-r_full
+rq3_any_budget: safety: r_1-r_full r_2-r_full r_3-r_full r_5-r_full r_10-r_full
+rq4_dual_nr: safety: dual_nr-nr
+rq4_dual_nr_gain: safety: dual_nr-nr
+rq4_dual_r: safety: dual_r-r_full
+rq4_either_mode: safety: dual_r-r_full dual_nr-r_full
+rq5_within: safety: r_500x50-r_full
+rq5_overfitting: safety: r_500x50-r_500
+rq6_continual: safety: continual_sft-r_full
+rq6_continual_gain: safety: continual_sft-r_full
+rq6_continual_consistent: safety: continual_sft-r_full
+rq6_grpo: safety: r_5k-grpo
+rq6_grpo_loss: safety: grpo-r_5k
+rq6_grpo_jbb: jbb: grpo-r_5k
+rq6_grpo_elsewhere: all_but_jbb: grpo-r_5k
+rq6_grpo_recall: recall_lost_by_grpo: r_5k-grpo
+rq7_equal: safety: aegis_r_full-r_full
+rq7_equal_5k: safety: aegis_r_5k-r_5k
+rq7_equal_one_sentence: safety: aegis_r_1-r_1
+rq7_released: safety: wildguard-aegis
+rq8_average: custom: r_full-nr
+rq8_gain: custom: r_full-nr
+rq8_cosa_beyond_dynaguard: cosa>dynaguard: r_full-nr
+rq8_dynaguard: dynaguard: r_full-nr
+rq8_dual_between: custom: dual_nr-nr dual_r-dual_nr
+rq8_dual_pronounced: custom>safety: dual_r-dual_nr
+rq8_one_sentence: custom: r_full-r_1
+rq8_fixed_taxonomy: custom: nr-wildguard
+rq8_topic_following: custom: tf_r-r_5k aegis_tf_r-aegis_r_5k
+rq8_topic_following_one: custom: tf_r_1-r_1
+rq8_topic_following_dynaguard: dynaguard: tf_r-r_5k tf_r_1-r_1 aegis_tf_r-aegis_r_5k
+rq8_topic_following_cosa: cosa: tf_r-r_5k tf_r_1-r_1 aegis_tf_r-aegis_r_5k
+gemma_safety: safety: r_full-nr
+gemma_custom: custom: r_full-nr
+gemma_particularly: custom>safety: r_full-nr
+gemma_topic_following: custom: tf_r-r_full
+gemma_one_sentence: safety: r_1-r_full
+gemma_one_sentence_custom: custom: r_full-r_1
+gemma_one_sentence_small: custom: r_1-r_full
+gemma_dual_nr: safety: dual_nr-nr
+gemma_dual_r: safety: dual_r-r_full
+"""
+
+
+def test_every_claim_compares_what_the_papers_sentence_does():
+    found = []
+    for claim in load().values():
+        pairs = [
+            f"{test.contrast.treatment}-{test.contrast.control}"
+            for test in claim.tests
+            if test.contrast is not None
+        ]
+        if pairs and claim.measure not in SPREADS:
+            beyond = f">{claim.beyond}" if claim.beyond else ""
+            what = claim.measure or f"{claim.average}{beyond}"
+            found.append(f"{claim.id}: {what}: {' '.join(dict.fromkeys(pairs))}")
+    assert found == READ_OFF.strip().splitlines()
 
 
 def test_every_row_a_claim_may_name_is_printed_in_its_table():

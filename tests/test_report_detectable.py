@@ -72,8 +72,8 @@ def test_the_glued_counts_add_up():
 def test_an_interval_over_examples_covers_less_the_more_training_varies():
     glued = detectable.numbers(simulated=20)
     # 1.96 standard errors of 0.0047 beside 0.005 times the root of two.
-    assert glued["power_covered_one"] == "72%"
-    assert glued["power_covered_four"] == "88%"
+    assert glued["power_covered_one"] == "72 %"
+    assert glued["power_covered_several"] == "88 %"
 
 
 def test_guards_that_are_more_alike_are_told_apart_more_surely():

@@ -58,6 +58,9 @@ def test_a_row_says_what_the_paper_printed_and_what_this_run_found(shown):
     assert shown.loc["rq2_plateau", "Rule"] == (
         "direction; non-inferiority, margin 0.01 (all of them)"
     )
+    diminishing = shown.loc["rq2_diminishing"]
+    assert diminishing["Rule"] == "direction of one gain over another (all of them)"
+    assert diminishing["Paper: difference"] == "+0.036; +0.013"
 
 
 def test_a_row_says_what_the_paper_could_have_detected_and_whether_its_numbers_bear_it_out(shown):

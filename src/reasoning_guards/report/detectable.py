@@ -22,6 +22,7 @@ from reasoning_guards.report import figures, tables
 from reasoning_guards.report.standard_errors import (
     DIRECTION,
     PAPERS,
+    SEVERAL,
     VARYING,
     simulated_error,
     weights,
@@ -63,7 +64,7 @@ def assumptions() -> pd.DataFrame:
         "as assumed": PAPERS,
         "guards 0.95 alike": _ALIKE,
         f"training SD {VARYING.training_sd:g}": VARYING,
-        "the same, four runs": replace(VARYING, runs=4),
+        "the same, four runs": replace(VARYING, runs=SEVERAL),
         "one generation": replace(PAPERS, generations=1),
     }
     rows = {
@@ -112,19 +113,20 @@ def numbers(simulated: int = 400) -> dict[str, str]:
         "power_se_one": f"{sample_error(safety, PAPERS, (1, 0)):.4f}",
         "power_direction": f"{DIRECTION * se:.3f}",
         "power_margin": f"{smallest_provable_margin(se):.3f}",
-        "power_agreement": f"{_agreement(Correlations()):.0%}",
+        "power_agreement": _percent(_agreement(Correlations())),
         "power_agreement_at": f"{Correlations().guards:.2f}",
         "power_generations_at": f"{Correlations().generations:.2f}",
         "power_prompt_at": f"{Correlations().prompt:.2f}",
         "power_alike_at": f"{_ALIKE.correlations.guards:.2f}",
         "power_generations": str(PAPERS.generations),
         "power_trainings": str(PAPERS.runs),
-        "power_level": f"{100 * _CLAIMS['rq1_average'].region().level:.0f} %",
-        "power_target": f"{100 * POWER:.0f} %",
+        "power_level": _percent(_CLAIMS["rq1_average"].region().level),
+        "power_several": str(SEVERAL),
+        "power_target": _percent(POWER),
         "power_comparable": f"{_CLAIMS['rq3_one_sentence'].margin:g}",
         "power_training_sd": f"{VARYING.training_sd:g}",
         "power_least_covered": f"{100 * coverage.COVERED[0]:.0f}",
-        "power_most_covered": f"{100 * coverage.COVERED[1]:.0f} %",
+        "power_most_covered": _percent(coverage.COVERED[1]),
         "power_claims": str(len(verdicts)),
         "power_with_effect": str(len(_with_effect())),
         "power_not_shown": str(verdicts.count("could not have been shown")),
@@ -137,13 +139,13 @@ def numbers(simulated: int = 400) -> dict[str, str]:
         "power_primary": str(sum(claim.primary for claim in _with_effect())),
         "power_primary_not_shown": str(sum(claim.primary for claim in _not_shown(PAPERS))),
         "power_not_shown_alike": str(len(_not_shown(_ALIKE))),
-        "power_rq1": f"{power_as_printed(_CLAIMS['rq1_average'], PAPERS):.0%}",
+        "power_rq1": _percent(power_as_printed(_CLAIMS["rq1_average"], PAPERS) or 0),
         "power_rq1_claimed": f"{_CLAIMS['rq1_average'].claimed_effect():.3f}",
     }
-    for runs, name in ((1, "one"), (4, "four")):
-        total = standard_error(safety, Design(runs=runs, training_sd=VARYING.training_sd))
+    for runs, name in ((1, "one"), (SEVERAL, "several")):
+        total = standard_error(safety, replace(VARYING, runs=runs))
         covered = 2 * NormalDist().cdf(NormalDist().inv_cdf(0.975) * se / total) - 1
-        glued[f"power_covered_{name}"] = f"{covered:.0%}"
+        glued[f"power_covered_{name}"] = _percent(covered)
     return glued
 
 
@@ -173,6 +175,10 @@ def _row(claim: Claim) -> dict[str, str]:
             "Power as printed": "–" if power is None else f"{at_most}{power:.0%}",
         }
     return row | {"Verdict on the design": verdict(claim)}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _shown(effect: float) -> str:

@@ -154,7 +154,7 @@ def _rule(claim: claims.Claim) -> str:
     """Each of the claim's tests in words: its rule and the region's ends."""
     rules = []
     for test in claim.tests:
-        name = test.kind.replace("_", "-")
+        name = test.kind.replace("_", "-") + (" of one gain over another" if test.over else "")
         if test.margin is not None:
             name += f", margin {test.margin:g}"
         if test.band is not None:
