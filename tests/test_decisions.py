@@ -298,6 +298,44 @@ def test_a_gain_is_found_and_its_mirror_image_is_its_opposite():
     assert swapped.difference.estimate == pytest.approx(-seen.difference.estimate)
 
 
+GOOD, POOR = world_of(0.9, 0.9), world_of(0.7, 0.7)
+GAIN = sum(
+    sign * average(scores(frame), cells("safety", "embedded"))
+    for frame, sign in ((GOOD, 1), (POOR, -1))
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "treatment", "control", "word"),
+    [
+        ({"kind": "direction"}, GOOD, POOR, 0),
+        ({"kind": "direction"}, POOR, GOOD, 1),
+        ({"kind": "direction"}, GOOD, GOOD, 2),
+        ({"kind": "magnitude", "band": (GAIN - 0.05, GAIN + 0.05)}, GOOD, POOR, 0),
+        ({"kind": "magnitude", "band": (GAIN + 0.05, GAIN + 0.1)}, GOOD, POOR, 1),
+        ({"kind": "magnitude", "band": (GAIN, GAIN + 0.1)}, GOOD, POOR, 2),
+        ({"kind": "non_inferiority", "margin": 0.01}, GOOD, POOR, 0),
+        ({"kind": "non_inferiority", "margin": 0.01}, POOR, GOOD, 1),
+        ({"kind": "non_inferiority", "margin": GAIN}, POOR, GOOD, 2),
+        ({"kind": "equivalence", "margin": GAIN + 0.05}, GOOD, POOR, 0),
+        ({"kind": "equivalence", "margin": 0.01}, GOOD, POOR, 1),
+        ({"kind": "equivalence", "margin": GAIN}, GOOD, POOR, 2),
+    ],
+)
+def test_each_rule_gives_each_word_on_answers_whose_verdict_is_known(
+    fields, treatment, control, word
+):
+    judged = claim(**fields, stated={"low": 0.0, "high": 0.0, "unit": "F1"})
+    given = {"r_full": treatment, "nr": control}
+    found = assess(judged, "embedded", given, replicates=200)
+    words = WORDS if judged.kind == "direction" else NO_DIRECTION
+    assert found.verdict == words["embedded"][word]
+    assert verdict(judged, "hub", found.measured) == words["hub"][word]
+    parts = [fields | {"average": "safety", "contrast": judged.contrast.model_dump()}] * 2
+    shape = claim("shape", contrast=None, parts=parts)
+    assert verdict(shape, "embedded", found.measured * 2) == NO_DIRECTION["embedded"][word]
+
+
 def test_labels_that_mean_nothing_show_no_pattern():
     chance = {"r_full": world_of(0.5, 0.5), "nr": world_of(0.5, 0.5).iloc[::-1]}
     chance["nr"] = chance["nr"].assign(
