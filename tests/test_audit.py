@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from reasoning_guards import paper
-from reasoning_guards.audit import prose, tables
+from reasoning_guards.audit import checks, prose, tables
 from reasoning_guards.report import audit as shown
 
 WIDE = {t: paper.results().query("table == @t").pivot(index="row", columns="column", values="value")
@@ -275,6 +275,11 @@ def test_a_judgement_follows_the_numbers(monkeypatch):
     monkeypatch.setattr(paper, "value", lambda *_: 0.5)
     assert judgement("Guards that reason do better").judgement == "not borne out"
     assert judgement("5,000 examples match").judgement == "borne out"
+
+
+def test_what_stays_the_same_does_not_rise():
+    assert checks.rises([0.1, 0.2, 0.3])
+    assert not checks.rises([0.1, 0.2, 0.2])
 
 
 def test_the_page_counts_what_its_tables_hold():

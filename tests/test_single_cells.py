@@ -111,6 +111,14 @@ def test_rows_that_share_a_source_count_once():
     assert wide.high - wide.low == pytest.approx((narrow.high - narrow.low) * 2**0.5, rel=0.02)
 
 
+def test_several_answers_to_an_example_are_never_more_than_one():
+    rng = np.random.default_rng(2)
+    answers = pd.concat([judged(rng.random(60) < 0.7).assign(generation=g) for g in range(6)])
+    found = cell_contrast([answers], [1], [CELL])
+    expected = wilson_f1(found.estimate, rows=60)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
 def test_right_answers_on_unharmful_rows_add_no_certainty():
     right = np.arange(60) >= 6
     harmful_only = cell_contrast([judged(right)], [1], [CELL])
