@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from reasoning_guards import paper
-from reasoning_guards.audit import prose, tables
+from reasoning_guards.audit import checks, prose, tables
 from reasoning_guards.report import audit as shown
 
 WIDE = {t: paper.results().query("table == @t").pivot(index="row", columns="column", values="value")
@@ -88,34 +88,61 @@ def test_no_rule_accounts_for_every_custom_average():
     assert (fits["fit"] < fits["rows"]).all()
 
 
-def test_tables_that_print_one_quantity_differently_are_found():
-    found = {
-        (row, column, a, b): (x, y)
-        for row, column, a, x, b, y in tables.disagreements().itertuples(index=False, name=None)
-    }
-    dual, aegis = "L3.1-8B-WILDGUARDMIX-Dual (R)", "L3.1-8B-Aegis-R (Full)"
-    assert found[dual, "safety_prompt", 1, 5] == (
-        WIDE[1].loc[dual, "safety_prompt"], WIDE[5].loc[dual, "prompt_avg"],
-    )  # fmt: skip
-    assert found[aegis, "cosa_avg", 1, 7] == (
-        WIDE[1].loc[aegis, "cosa_avg"], WIDE[7].loc[aegis, "cosa_avg"],
-    )  # fmt: skip
-    assert ("Gemma-3-4B", "custom_avg", 9, 12) in found
-    assert len(found) == len(tables.disagreements()) == 8
+def test_the_tables_disagree_where_their_common_rows_and_columns_do():
+    """Tables 1, 2 and 9 summarise the tables of cells; Table 2 and Table 8 agree throughout."""
+    apart = set()
+    for main, others in ((1, (2, 5, 6, 7)), (2, (8,)), (9, (10, 11, 12))):
+        for other in others:
+            named = {"prompt_avg": "safety_prompt", "response_avg": "safety_response"}
+            ours, theirs = WIDE[main], WIDE[other].rename(columns=named)
+            for row in set(ours.index) & set(theirs.index):
+                for column in set(ours.columns) & set(theirs.columns):
+                    pair = ours.loc[row, column], theirs.loc[row, column]
+                    if pair[0] != pair[1]:
+                        apart.add((row, column, main, pair[0], other, pair[1]))
+    found = set(tables.disagreements().itertuples(index=False, name=None))
+    assert found == apart
+    assert len(found) == 8
+    assert ("Gemma-3-4B", "custom_avg", 9, 0.809, 12, 0.829) in found
+    assert ("L3.1-8B-Aegis-R (Full)", "cosa_avg", 1, 0.848, 7, 0.856) in found
+    assert not [each for each in found if each[2] == 2]
+
+
+SUITES = ["dynaguard_avg", "cosa_avg", "custom_avg"]
 
 
 def test_the_reasoning_row_of_the_topic_following_table_is_the_5k_row():
-    pairs = tables.twins().set_index(["row", "other_row"])
-    twin = pairs.loc[("L3.1-8B-WILDGUARDMIX-R (5k)", "L3.1-8B-WILDGUARDMIX-R")]
-    assert (twin["table"], twin["other_table"]) == (7, 8)
+    pairs = tables.twins().set_index(["table", "row", "other_table", "other_row"])
+    five, called = "L3.1-8B-WILDGUARDMIX-R (5k)", "L3.1-8B-WILDGUARDMIX-R"
     shared = [*DYNA, *COSA, "dynaguard_avg", "cosa_avg"]
-    assert (
-        WIDE[7].loc["L3.1-8B-WILDGUARDMIX-R (5k)", shared]
-        == WIDE[8].loc["L3.1-8B-WILDGUARDMIX-R", shared]
-    ).all()
-    assert twin["equal"] == twin["shared"] == 11
-    partly = pairs.loc[("L3.1-8B-Aegis-R (5k)", "L3.1-8B-Aegis-R")]
-    assert (partly["equal"], partly["shared"], len(pairs)) == (8, 11, 2)
+    assert (WIDE[7].loc[five, shared] == WIDE[8].loc[called, shared]).all()
+    assert pairs.loc[(7, five, 8, called)].tolist() == [11, 11]
+    assert (WIDE[1].loc[five, SUITES] == WIDE[2].loc[called, SUITES]).all()
+    assert pairs.loc[(1, five, 2, called)].tolist() == [3, 3]
+
+
+def test_with_aegis_that_row_has_the_cells_of_5k_and_the_averages_of_the_full_set():
+    pairs = tables.twins().set_index(["table", "row", "other_table", "other_row"])
+    five, full, called = (f"L3.1-8B-Aegis-R{which}" for which in (" (5k)", " (Full)", ""))
+    cells = [*DYNA, *COSA]
+    equal = WIDE[7].loc[five, cells] == WIDE[8].loc[called, cells]
+    assert equal[~equal].index.tolist() == ["cosa_prosecutor"]
+    assert pairs.loc[(7, five, 8, called), "equal"] == 8  # of 11, the two averages among the rest
+    assert (WIDE[1].loc[full, SUITES] == WIDE[8].loc[called, SUITES]).all()
+    assert (WIDE[1].loc[five, SUITES] != WIDE[8].loc[called, SUITES]).all()
+    assert pairs.loc[(1, full, 8, called)].tolist() == [3, 3]
+    assert len(pairs) == 6
+
+
+def test_standard_deviations_that_are_alike_make_no_twins():
+    cells = pd.DataFrame(
+        [(3, name, f"{column}_run_std", 0.002) for name in "ab" for column in SUITES],
+        columns=["table", "row", "column", "value"],
+    )
+    assert tables.twins(cells).empty
+    scores = cells.assign(column=cells["column"].str.removesuffix("_run_std"))
+    assert len(tables.twins(scores)) == 1
+    assert tables.twins(scores.assign(value=1.0)).empty
 
 
 def test_rows_that_share_little_are_no_twins():
@@ -123,7 +150,7 @@ def test_rows_that_share_little_are_no_twins():
             ("b", (0.1, 0.2, 0.3, 0.4, 0.6))) for column, value in zip(DYNA + COSA[:1], values,
             strict=True)]  # fmt: skip
     cells = pd.DataFrame(rows, columns=["table", "row", "column", "value"])
-    assert tables.twins(cells).empty
+    assert tables.twins(cells, least=5).empty
     assert len(tables.twins(cells, least=4)) == 1
 
 
@@ -163,11 +190,64 @@ def test_the_dual_guard_gains_one_to_three_points_in_two_of_nine_cells_and_loses
     )
 
 
-def test_the_spread_does_not_shrink_at_every_step():
-    spread = WIDE[4].loc[["500", "1000", "2500", "5000"], "safety_avg_subset_std"]
-    assert not spread.is_monotonic_decreasing
-    assert spread.iloc[-1] < spread.iloc[0]
+def test_topic_following_raises_cosa_for_each_guard():
+    pairs = [("L3.1-8B-WILDGUARDMIX+TF-R", "L3.1-8B-WILDGUARDMIX-R"),
+             ("L3.1-8B-WILDGUARDMIX+TF-R (1 sentence)", "L3.1-8B-WILDGUARDMIX-R (1 sentence)"),
+             ("L3.1-8B-Aegis+TF-R", "L3.1-8B-Aegis-R")]  # fmt: skip
+    assert all((WIDE[8].loc[a, COSA] - WIDE[8].loc[b, COSA]).mean() > 0 for a, b in pairs)
+    assert judgement("improves CoSA").judgement == "borne out"
+
+
+def test_the_spread_shrinks_at_every_step_on_prompts_alone():
+    spreads = {
+        part: WIDE[4].loc[["500", "1000", "2500", "5000"], f"safety_{part}_subset_std"]
+        for part in ("prompt", "response", "avg")
+    }
+    shrinks = {part: found.is_monotonic_decreasing for part, found in spreads.items()}
+    assert shrinks == {"prompt": True, "response": False, "avg": False}
+    assert all(found.iloc[-1] < found.iloc[0] for found in spreads.values())
     assert judgement("spread between training subsets").judgement == "in part"
+
+
+def test_one_sentence_costs_gemma_nothing_on_custom_policies():
+    one, full = "Gemma-3-4B-WILDGUARDMIX-R (1 sentence)", "Gemma-3-4B-WILDGUARDMIX-R"
+    apart = WIDE[9].loc[one, "custom_avg"] - WIDE[9].loc[full, "custom_avg"]
+    assert apart > 0
+    check = judgement("costs Gemma a little")
+    assert (check.shown, check.judgement) == (f"{apart:+.3f}.", "not borne out")
+
+
+def test_gemma_gains_less_from_reasoning_on_custom_policies_than_on_safety():
+    gains = WIDE[9].loc["Gemma-3-4B-WILDGUARDMIX-R"] - WIDE[9].loc["Gemma-3-4B-WILDGUARDMIX (NR)"]
+    assert gains["safety_avg"] > gains["custom_avg"] > 0
+    assert judgement("above all on custom policies").judgement == "in part"
+
+
+def test_the_difficult_samples_gain_nothing_on_prompts_over_5k():
+    gain = WIDE[1].loc["L3.1-8B-WILDGUARDMIX-R (Continual SFT)"]
+    over = {name: gain - WIDE[1].loc[f"L3.1-8B-WILDGUARDMIX-R ({name})"] for name in ("Full", "5k")}
+    assert (
+        over["Full"][["safety_prompt", "safety_response"]].min() > 0 > over["5k"]["safety_prompt"]
+    )
+    assert judgement("gain is consistent").judgement == "in part"
+
+
+def test_the_row_of_500_examples_is_not_that_of_the_table_of_sizes():
+    row = WIDE[1].loc["L3.1-8B-WILDGUARDMIX-R (0.5k)", "safety_avg"]
+    usual = WIDE[4].loc["500", "safety_avg"]
+    assert row - usual > 0.08
+    assert judgement("seen fifty times").shown.endswith(
+        f"at {row:.3f} it is not that of Table 4, {usual:.3f}."
+    )
+
+
+def test_returns_diminish_from_step_to_step():
+    averages = WIDE[4].loc[["1000", "2500", "5000"], "safety_avg"].diff().dropna().tolist()
+    full, five = (
+        WIDE[1].loc[f"L3.1-8B-WILDGUARDMIX-R ({n})", "safety_avg"] for n in ("Full", "5k")
+    )
+    assert averages[0] > averages[1] > full - five
+    assert judgement("returns diminish").judgement == "borne out"
 
 
 @pytest.mark.parametrize(
@@ -182,6 +262,9 @@ def test_the_spread_does_not_shrink_at_every_step():
         ("3 to 4 % on custom policies", "in part"),
         ("above all on custom policies", "in part"),
         ("costs Gemma a little", "not borne out"),
+        ("keep up with a guard", "borne out"),
+        ("not shown the policy", "borne out"),
+        ("of the dual guard that is not said", "borne out"),
     ],
 )
 def test_the_judgements_are_those_the_cells_give(statement, expected):
@@ -189,9 +272,14 @@ def test_the_judgements_are_those_the_cells_give(statement, expected):
 
 
 def test_a_judgement_follows_the_numbers(monkeypatch):
-    monkeypatch.setattr(prose.paper, "value", lambda *_: 0.5)
+    monkeypatch.setattr(paper, "value", lambda *_: 0.5)
     assert judgement("Guards that reason do better").judgement == "not borne out"
     assert judgement("5,000 examples match").judgement == "borne out"
+
+
+def test_what_stays_the_same_does_not_rise():
+    assert checks.rises([0.1, 0.2, 0.3])
+    assert not checks.rises([0.1, 0.2, 0.2])
 
 
 def test_the_page_counts_what_its_tables_hold():

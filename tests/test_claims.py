@@ -10,7 +10,8 @@ from reasoning_guards.synthetic.sets import SETS
 
 AVERAGE, ESPECIALLY = load()["rq1_average"], load()["rq1_especially"]
 CHAPTERS = [
-    "rq1_efficacy", "rq2_data_efficiency", "rq3_budgets", "rq4_dual_mode", "rq5_diversity",
+    "rq1_efficacy", "rq2_data_efficiency", "rq3_reasoning_budgets", "rq4_dual_mode",
+    "rq5_sample_diversity",
     "rq6_difficult_samples", "rq7_prompt_distribution", "rq8_custom_policies", "inference_time",
     "second_backbone",
 ]  # fmt: skip
@@ -81,6 +82,8 @@ def test_the_papers_numbers_bear_out_its_claims():
 
 SUMMARIES = {
     "safety": "safety_avg",
+    "prompt": "safety_prompt",
+    "response": "safety_response",
     "custom": "custom_avg",
     "dynaguard": "dynaguard_avg",
     "cosa": "cosa_avg",
@@ -132,15 +135,87 @@ ROW_OF = {
     ("aegis", 1): "AEGIS 2.0", ("wildguard", 1): "WILDGUARD",
     ("nr", 9): f"{GEMMA} (NR)", ("r_full", 9): f"{GEMMA}-R",
     ("r_1", 9): f"{GEMMA}-R (1 sentence)", ("tf_r", 9): f"{GEMMA}+TF-R",
+    ("dual_nr", 9): f"{GEMMA}-Dual (NR)", ("dual_r", 9): f"{GEMMA}-Dual (R)",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("claim", "test"), PRINTED)
 def test_the_papers_rows_are_those_of_the_claims_own_variants(claim, test):
-    for column in (*test.paper.average, *test.paper.beyond):
-        assert test.paper.treatment == ROW_OF[test.contrast.treatment, column.table]
-        assert test.paper.control == ROW_OF[test.contrast.control, column.table]
-        assert (column.table in SECOND_BACKBONE) == (claim.chapter == "second_backbone")
+    assert (test.over is None) == (test.paper.over is None)
+    for contrast, printed in ((test.contrast, test.paper), (test.over, test.paper.over)):
+        for column in (*printed.average, *printed.beyond) if printed else ():
+            assert printed.treatment == ROW_OF[contrast.treatment, column.table]
+            assert printed.control == ROW_OF[contrast.control, column.table]
+            assert (column.table in SECOND_BACKBONE) == (claim.chapter == "second_backbone")
+
+
+# Claim: average, and what it is to exceed: treatment-control of each test, read off the paper.
+READ_OFF = """
+rq1_average: safety: r_full-nr
+rq1_especially: especially>elsewhere: r_full-nr
+rq2_match: safety: r_5k-r_full
+rq2_growth: safety: r_1k-r_500 r_2500-r_1k r_5k-r_2500
+rq2_plateau: safety: r_2500-r_1k r_5k-r_full
+rq2_diminishing: safety: r_2500-r_1k r_5k-r_2500
+rq2_fewer: safety: r_5k-nr
+rq3_one_sentence: safety: r_1-r_full
+rq3_no_need: safety: r_1-r_full
+rq3_any_budget: safety: r_1-r_full r_2-r_full r_3-r_full r_5-r_full r_10-r_full
+rq4_dual_nr: safety: dual_nr-nr
+rq4_dual_nr_gain: safety: dual_nr-nr
+rq4_dual_r: safety: dual_r-r_full
+rq4_either_mode: safety: dual_r-r_full dual_nr-r_full
+rq5_within: safety: r_500x50-r_full
+rq5_overfitting: safety: r_500x50-r_500
+rq6_continual: safety: continual_sft-r_full
+rq6_continual_gain: safety: continual_sft-r_full
+rq6_continual_consistent: safety: continual_sft-r_full
+rq6_grpo: safety: r_5k-grpo
+rq6_grpo_loss: safety: grpo-r_5k
+rq6_grpo_jbb: jbb: grpo-r_5k
+rq6_grpo_elsewhere: all_but_jbb: grpo-r_5k
+rq6_grpo_recall: recall_lost_by_grpo: r_5k-grpo
+rq7_equal: safety: aegis_r_full-r_full
+rq7_equal_5k: safety: aegis_r_5k-r_5k
+rq7_equal_one_sentence: safety: aegis_r_1-r_1
+rq7_released: safety: wildguard-aegis
+rq8_average: custom: r_full-nr
+rq8_gain: custom: r_full-nr
+rq8_cosa_beyond_dynaguard: cosa>dynaguard: r_full-nr
+rq8_dynaguard: dynaguard: r_full-nr
+rq8_dual_between: custom: dual_nr-nr dual_r-dual_nr
+rq8_dual_pronounced: custom>safety: dual_r-dual_nr
+rq8_one_sentence: custom: r_full-r_1
+rq8_fixed_taxonomy: custom: nr-wildguard
+rq8_topic_following: custom: tf_r-r_5k aegis_tf_r-aegis_r_5k
+rq8_topic_following_one: custom: tf_r_1-r_1
+rq8_topic_following_dynaguard: dynaguard: tf_r-r_5k tf_r_1-r_1 aegis_tf_r-aegis_r_5k
+rq8_topic_following_cosa: cosa: tf_r-r_5k tf_r_1-r_1 aegis_tf_r-aegis_r_5k
+gemma_safety: safety: r_full-nr
+gemma_custom: custom: r_full-nr
+gemma_particularly: custom>safety: r_full-nr
+gemma_topic_following: custom: tf_r-r_full
+gemma_one_sentence: safety: r_1-r_full
+gemma_one_sentence_custom: custom: r_full-r_1
+gemma_one_sentence_small: custom: r_1-r_full
+gemma_dual_nr: safety: dual_nr-nr
+gemma_dual_r: safety: dual_r-r_full
+"""
+
+
+def test_every_claim_compares_what_the_papers_sentence_does():
+    found = []
+    for claim in load().values():
+        pairs = [
+            f"{test.contrast.treatment}-{test.contrast.control}"
+            for test in claim.tests
+            if test.contrast is not None
+        ]
+        if pairs and claim.measure not in SPREADS:
+            beyond = f">{claim.beyond}" if claim.beyond else ""
+            what = claim.measure or f"{claim.average}{beyond}"
+            found.append(f"{claim.id}: {what}: {' '.join(dict.fromkeys(pairs))}")
+    assert found == READ_OFF.strip().splitlines()
 
 
 def test_every_row_a_claim_may_name_is_printed_in_its_table():
@@ -186,11 +261,63 @@ def test_the_claims_that_the_papers_own_tables_go_against_are_these():
     assert against == ["rq7_released", "gemma_particularly", "gemma_one_sentence_custom"]
 
 
+def steps(contrasts):
+    return [(each.control, each.treatment) for each in contrasts]
+
+
 def test_growth_is_every_step_between_neighbouring_sizes():
     growth = load()["rq2_growth"]
-    steps = [(each.control, each.treatment) for each in growth.contrasts]
-    assert steps == [("r_500", "r_1k"), ("r_1k", "r_2500"), ("r_2500", "r_5k")]
-    assert [test.kind for test in load()["rq2_plateau"].tests] == ["direction", "equivalence"]
+    found = steps(test.contrast for test in growth.tests)
+    assert found == [("r_500", "r_1k"), ("r_1k", "r_2500"), ("r_2500", "r_5k")]
+
+
+def test_no_substantial_improvement_bounds_the_gain_and_not_the_loss():
+    rise, plateau = load()["rq2_plateau"].tests
+    assert (rise.kind, steps([rise.contrast])) == ("direction", [("r_1k", "r_2500")])
+    assert (plateau.kind, steps([plateau.contrast])) == ("non_inferiority", [("r_full", "r_5k")])
+
+
+def test_diminishing_returns_are_each_step_set_over_the_next():
+    parts = load()["rq2_diminishing"].tests
+    assert {part.kind for part in parts} == {"direction"}
+    assert steps(part.contrast for part in parts) == [("r_1k", "r_2500"), ("r_2500", "r_5k")]
+    assert steps(part.over for part in parts) == [("r_2500", "r_5k"), ("r_5k", "r_full")]
+    first, second = (part.paper.difference() for part in parts)
+    assert first == pytest.approx((0.828 - 0.780) - (0.840 - 0.828))
+    assert second == pytest.approx((0.840 - 0.828) - (0.841 - 0.842))
+
+
+def test_a_variant_in_two_contrasts_counts_for_both():
+    first, second = load()["rq2_diminishing"].tests
+    assert first.coefficients() == {"r_2500": 2, "r_1k": -1, "r_5k": -1}
+    assert second.coefficients() == {"r_5k": 2, "r_2500": -1, "r_full": -1}
+    assert AVERAGE.coefficients() == {"r_full": 1, "nr": -1}
+    assert load()["time_full"].coefficients() == {}
+
+
+def test_every_budget_is_held_against_full_reasoning():
+    parts = load()["rq3_any_budget"].parts
+    assert [part.contrast.treatment for part in parts] == ["r_1", "r_2", "r_3", "r_5", "r_10"]
+    assert {part.contrast.control for part in parts} == {"r_full"}
+    assert {(part.kind, part.margin, part.average) for part in parts} == {
+        ("non_inferiority", 0.01, "safety")
+    }
+
+
+def test_a_straight_line_is_linear_and_a_logarithm_is_not():
+    budgets = np.arange(1, 11)
+    region = load()["rq3_words_linear"].region()
+    for words, inside in ((2 * budgets + 5, True), (10 * np.log(budgets), False)):
+        left = [np.var(words - np.polyval(np.polyfit(budgets, words, n), budgets)) for n in (1, 2)]
+        assert (region.room((left[0] - left[1]) / np.var(words)) > 0) == inside
+
+
+@pytest.mark.parametrize("suite", ["dynaguard", "cosa"])
+def test_topic_following_is_claimed_for_each_suite_and_each_pair_of_guards(suite):
+    parts = load()[f"rq8_topic_following_{suite}"].parts
+    pairs = [("r_5k", "tf_r"), ("r_1", "tf_r_1"), ("aegis_r_5k", "aegis_tf_r")]
+    assert steps(part.contrast for part in parts) == pairs
+    assert {(part.kind, part.average) for part in parts} == {("direction", suite)}
 
 
 def test_grpo_is_claimed_to_lose_on_each_cell_but_one():
@@ -245,6 +372,10 @@ def entry(**fields):
         ({"average": None}, "average or another measure"),
         ({"measure": "seconds"}, "average or another measure"),
         ({"contrast": None}, "two variants and an average"),
+        (
+            {"contrast": None, "over": {"treatment": "a", "control": "b"}},
+            "only a contrast is set over another",
+        ),
         ({"verdict": "reproduced"}, "Extra inputs"),
     ],
 )

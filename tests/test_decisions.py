@@ -8,7 +8,8 @@ from reasoning_guards import intervals
 from reasoning_guards.claims import Claim, cells, load
 from reasoning_guards.decisions import Finding, Measured, assess, assess_measure, verdict
 from reasoning_guards.intervals import Interval
-from reasoning_guards.scoring import f1_bounds
+from reasoning_guards.scoring import average, f1_bounds, scores
+from reasoning_guards.single_cells import cell_contrast
 
 AVERAGE, ESPECIALLY = load()["rq1_average"], load()["rq1_especially"]
 ABOVE, BELOW, AROUND = (
@@ -224,8 +225,65 @@ def test_beside_the_safety_average_stands_the_one_without_the_all_harmful_set():
     expected = intervals.bootstrap_difference(judgements["r_full"], judgements["nr"], eight, 50)
     assert found.beside.estimate == pytest.approx(expected.estimate)
     assert found.beside.estimate != found.difference.estimate
-    [other] = assess(ESPECIALLY, "embedded", judgements, replicates=50).measured
-    assert other.beside is None
+
+
+@pytest.mark.parametrize("fields", [{"beyond": "custom"}, {"average": "response"}])
+def test_beside_a_contrast_of_averages_or_another_average_stands_nothing(fields):
+    # The first is no claim of the paper, but could be one.
+    judged = world_of(0.8, 0.7)
+    suites = [
+        judged[judged["cell"] == cells("jbb", "embedded")[0]].assign(cell=cell)
+        for cell in cells("custom", "embedded")
+    ]
+    both = dict.fromkeys(("r_full", "nr"), pd.concat([judged, *suites], ignore_index=True))
+    test = claim("direction", **{"average": "safety", **fields})
+    [found] = assess(test, "embedded", both, replicates=20).measured
+    assert found.beside is None
+
+
+def test_diminishing_returns_are_seen_where_the_second_step_is_the_smaller_one():
+    steps = load()["rq2_diminishing"]
+    for accuracies, word in (
+        ((0.55, 0.80, 0.88, 0.88), "pattern seen"),
+        ((0.55, 0.60, 0.85, 0.85), "not seen"),
+    ):
+        named = zip(("r_1k", "r_2500", "r_5k", "r_full"), accuracies, strict=True)
+        judgements = {name: world_of(accuracy, accuracy) for name, accuracy in named}
+        found = assess(steps, "embedded", judgements, replicates=200)
+        assert found.verdict == word
+        f1 = [average(scores(frame), cells("safety", "embedded")) for frame in judgements.values()]
+        assert found.measured[0].difference.estimate == pytest.approx(2 * f1[1] - f1[0] - f1[2])
+        assert np.mean(found.measured[0].seed_differences) == pytest.approx(
+            2 * f1[1] - f1[0] - f1[2]
+        )
+    del judgements["r_5k"]
+    assert assess(steps, "embedded", judgements, replicates=20) == Finding("not run")
+
+
+def test_the_extreme_cases_of_one_gain_over_another_go_by_each_variants_sign():
+    shares = {"r_1k": 0.1, "r_2500": 0.3, "r_5k": 0.2}
+    judgements = {name: world_of(0.8, 0.8, share) for name, share in shares.items()}
+    bounds = {name: f1_bounds(frame).mean() for name, frame in judgements.items()}
+    first = claim("direction", **load()["rq2_diminishing"].parts[0].model_dump(exclude={"kind"}))
+    [found] = assess(first, "embedded", judgements, replicates=20).measured
+    most = 2 * bounds["r_2500"]["best"] - bounds["r_1k"]["worst"] - bounds["r_5k"]["worst"]
+    least = 2 * bounds["r_2500"]["worst"] - bounds["r_1k"]["best"] - bounds["r_5k"]["best"]
+    assert found.best_case.estimate == pytest.approx(most)
+    assert found.worst_case.estimate == pytest.approx(least)
+
+
+def test_a_claim_about_a_single_cell_has_an_interval_where_nobody_errs():
+    perfect = world_of(1.0, 1.0)
+    both = {"grpo": perfect, "r_5k": perfect}
+    [found] = assess(load()["rq6_grpo_jbb"], "embedded", both).measured
+    expected = cell_contrast([perfect, perfect], [1, -1], cells("jbb", "embedded"))
+    assert found.difference == found.best_case == found.worst_case == expected
+    assert found.difference.low < 0 < found.difference.high
+    one = perfect.copy()
+    one.loc[one.index[one["cell"] == cells("jbb", "embedded")[0]][:1], "predicted"] = pd.NA
+    [found] = assess(load()["rq6_grpo_jbb"], "embedded", {"grpo": perfect, "r_5k": one}).measured
+    assert found.worst_case == expected
+    assert found.difference.estimate > 0
 
 
 def test_a_gain_is_found_and_its_mirror_image_is_its_opposite():
@@ -238,6 +296,44 @@ def test_a_gain_is_found_and_its_mirror_image_is_its_opposite():
     swapped = assess(AVERAGE, "embedded", {"r_full": poor, "nr": good}, replicates=200)
     assert swapped.verdict == "opposite seen"
     assert swapped.difference.estimate == pytest.approx(-seen.difference.estimate)
+
+
+GOOD, POOR = world_of(0.9, 0.9), world_of(0.7, 0.7)
+GAIN = sum(
+    sign * average(scores(frame), cells("safety", "embedded"))
+    for frame, sign in ((GOOD, 1), (POOR, -1))
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "treatment", "control", "word"),
+    [
+        ({"kind": "direction"}, GOOD, POOR, 0),
+        ({"kind": "direction"}, POOR, GOOD, 1),
+        ({"kind": "direction"}, GOOD, GOOD, 2),
+        ({"kind": "magnitude", "band": (GAIN - 0.05, GAIN + 0.05)}, GOOD, POOR, 0),
+        ({"kind": "magnitude", "band": (GAIN + 0.05, GAIN + 0.1)}, GOOD, POOR, 1),
+        ({"kind": "magnitude", "band": (GAIN, GAIN + 0.1)}, GOOD, POOR, 2),
+        ({"kind": "non_inferiority", "margin": 0.01}, GOOD, POOR, 0),
+        ({"kind": "non_inferiority", "margin": 0.01}, POOR, GOOD, 1),
+        ({"kind": "non_inferiority", "margin": GAIN}, POOR, GOOD, 2),
+        ({"kind": "equivalence", "margin": GAIN + 0.05}, GOOD, POOR, 0),
+        ({"kind": "equivalence", "margin": 0.01}, GOOD, POOR, 1),
+        ({"kind": "equivalence", "margin": GAIN}, GOOD, POOR, 2),
+    ],
+)
+def test_each_rule_gives_each_word_on_answers_whose_verdict_is_known(
+    fields, treatment, control, word
+):
+    judged = claim(**fields, stated={"low": 0.0, "high": 0.0, "unit": "F1"})
+    given = {"r_full": treatment, "nr": control}
+    found = assess(judged, "embedded", given, replicates=200)
+    words = WORDS if judged.kind == "direction" else NO_DIRECTION
+    assert found.verdict == words["embedded"][word]
+    assert verdict(judged, "hub", found.measured) == words["hub"][word]
+    parts = [fields | {"average": "safety", "contrast": judged.contrast.model_dump()}] * 2
+    shape = claim("shape", contrast=None, parts=parts)
+    assert verdict(shape, "embedded", found.measured * 2) == NO_DIRECTION["embedded"][word]
 
 
 def test_labels_that_mean_nothing_show_no_pattern():

@@ -9,12 +9,12 @@ import pytest
 from reasoning_guards.intervals import (
     Interval,
     UnpairedError,
-    agree_in_sign,
-    all_positive_f1,
     bootstrap_average,
+    bootstrap_contrast,
     bootstrap_difference,
     paired_seed_interval,
-    seed_differences,
+    percentile,
+    seed_contrasts,
 )
 from reasoning_guards.scoring import MissingCellsError, average, scores
 
@@ -84,7 +84,8 @@ def test_the_bootstrap_agrees_with_a_slow_resampler():
     ]
     fast = bootstrap_average(judgements, cells, replicates=4000)
     assert fast.se == pytest.approx(np.std(slow, ddof=1), rel=0.1)
-    assert [fast.low, fast.high] == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.02)
+    tail = 0.0159  # for twenty clusters, in place of 0.025
+    assert [fast.low, fast.high] == pytest.approx(np.quantile(slow, [tail, 1 - tail]), abs=0.02)
 
 
 def test_the_standard_error_is_the_known_one_where_there_is_one():
@@ -175,6 +176,37 @@ def test_a_contrast_of_averages_is_the_difference_of_the_differences():
     assert interval.estimate == pytest.approx(expected)
 
 
+def test_a_second_difference_is_made_of_the_same_draws():
+    first, second, third = (
+        judge_cells([MEADOW, BROOK], np.random.default_rng(seed), n=60, accuracy=accuracy)
+        for seed, accuracy in [(1, 0.6), (2, 0.8), (3, 0.9)]
+    )
+    how = {"cells": [MEADOW, BROOK], "replicates": 50}
+    found = bootstrap_contrast([second, first, third], [2, -1, -1], **how)
+    rise = bootstrap_difference(second, first, **how)
+    again = bootstrap_difference(third, second, **how)
+    assert found.estimate == pytest.approx(rise.estimate - again.estimate)
+    alone = bootstrap_contrast([second, second, second], [2, -1, -1], **how)
+    assert (alone.estimate, alone.se) == pytest.approx((0, 0))
+    with pytest.raises(UnpairedError):
+        bootstrap_contrast([second, first, third.iloc[1:]], [2, -1, -1], **how)
+
+
+@pytest.mark.parametrize(("clusters", "tail"), [(2, 0.0), (20, 0.0159), (40, 0.0203), (1e6, 0.025)])
+def test_the_ends_are_set_further_out_where_clusters_are_few(clusters, tail):
+    replicates = np.linspace(0, 1, 100_001)
+    interval = percentile(np.concatenate([[0.5], replicates]), 0.95, clusters)
+    assert (interval.low, interval.high) == pytest.approx((tail, 1 - tail), abs=1e-4)
+
+
+def test_of_sets_drawn_one_by_one_the_smallest_says_how_far():
+    large = judge(MEADOW, 400, np.random.default_rng(23))
+    small = judge(BROOK, 10, np.random.default_rng(24), accuracy=1.0)
+    alone = bootstrap_average(large, [MEADOW])
+    beside = bootstrap_average(pd.concat([large, small]), {MEADOW: 1.0, BROOK: 0.0})
+    assert beside.high - beside.low > 1.15 * (alone.high - alone.low)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -239,7 +271,8 @@ def test_seeds_are_paired_in_order():
         - average(scores(control[control["seed"] == run]), [MEADOW])
         for run in range(3)
     ]
-    assert seed_differences(treatment, control.iloc[::-1], [MEADOW]) == pytest.approx(expected)
+    found = seed_contrasts([treatment, control.iloc[::-1]], [1, -1], [MEADOW])
+    assert found == pytest.approx(expected)
     assert expected[0] > 0 > expected[2]
 
 
@@ -247,7 +280,7 @@ def test_judgements_without_a_seed_are_one_run():
     treatment, control = (
         judge(MEADOW, 40, np.random.default_rng(s), accuracy=a) for s, a in [(20, 0.9), (21, 0.6)]
     )
-    (difference,) = seed_differences(treatment, control, [MEADOW])
+    (difference,) = seed_contrasts([treatment, control], [1, -1], [MEADOW])
     assert difference == pytest.approx(
         bootstrap_difference(treatment, control, [MEADOW], replicates=10).estimate
     )
@@ -255,7 +288,7 @@ def test_judgements_without_a_seed_are_one_run():
 
 def test_other_seeds_cannot_be_paired():
     with pytest.raises(UnpairedError):
-        seed_differences(runs([0.9, 0.8]), runs([0.9]), [MEADOW])
+        seed_contrasts([runs([0.9, 0.8]), runs([0.9])], [1, -1], [MEADOW])
 
 
 def test_the_t_interval_worked_by_hand():
@@ -272,38 +305,9 @@ def test_fewer_than_four_seeds_give_no_t_interval():
     assert paired_seed_interval([0.1, 0.1, 0.1, 0.1]).side == 1
 
 
-@pytest.mark.parametrize(
-    ("differences", "expected"),
-    [
-        ([0.1, 0.2], True),
-        ([-0.1, -0.2], True),
-        ([0.1, -0.2], False),
-        ([0.1, 0.0], False),
-        ([], False),
-    ],
-)
-def test_agreement_in_sign(differences, expected):
-    assert agree_in_sign(differences) is expected
-
-
 @pytest.mark.parametrize(("low", "high", "side"), [(0.1, 0.2, 1), (-0.2, -0.1, -1), (0, 0.1, 0)])
 def test_an_interval_that_touches_zero_is_on_neither_side(low, high, side):
     assert Interval(0.0, low, high, 0.1, 0.95).side == side
-
-
-def test_wilson_on_a_set_that_is_all_caught():
-    interval = all_positive_f1(recall=1.0, n=100)
-    low_recall = 1 / (1 + 1.959964**2 / 100)  # Wilson's lower end at 100 of 100
-    assert (interval.estimate, interval.high) == pytest.approx((1, 1))
-    assert interval.low == pytest.approx(2 * low_recall / (1 + low_recall))
-
-
-def test_wilson_ends_are_where_the_score_test_just_rejects():
-    interval = all_positive_f1(recall=0.7, n=50, level=0.9)
-    for end in (interval.low, interval.high):
-        recall = end / (2 - end)
-        assert abs(0.7 - recall) / np.sqrt(recall * (1 - recall) / 50) == pytest.approx(1.644854)
-    assert interval.estimate == pytest.approx(1.4 / 1.7)
 
 
 def test_a_full_table_is_bootstrapped_in_about_a_second():

@@ -1,6 +1,7 @@
 """Notebooks ask, read and show: their logic is in src, and nbval has something to compare."""
 
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -52,6 +53,24 @@ def test_defaults_are_the_smoke_profile(path):
     for statement in ast.parse(parameters.source).body:
         name = statement.targets[0].id
         assert ast.literal_eval(statement.value) == getattr(Profile(), name), name
+
+
+NUMBERS_THAT_NAME = re.compile(
+    r"\{[\w:]+\}`[^`]*`|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$"  # roles, code, formulas
+    r"|Tables? \d+( and \d+)?|RQ\d|§[\d.]+|F1|Aegis 2\.0",
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("page", ["claims", "paper_audit", "detectable_effects"])
+def test_no_number_is_typed_in_prose(page):
+    (path,) = (path for path in NOTEBOOKS if path.stem == page)
+    cells = nbformat.read(path, 4).cells
+    prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    figures = (cell.metadata.get("mystnb", {}).get("figure", {}) for cell in code_cells(path))
+    prose += [figure.get("caption", "") for figure in figures]
+    typed = [re.findall(r".{,30}\d.{,30}", NUMBERS_THAT_NAME.sub("", text)) for text in prose]
+    assert not any(typed), typed
 
 
 @every_notebook

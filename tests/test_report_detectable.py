@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from reasoning_guards.claims import load
+from reasoning_guards.claims import cells, load
+from reasoning_guards.power import coverage
 from reasoning_guards.power.effects import detectable_effects
+from reasoning_guards.power.shapes import shapes
 from reasoning_guards.power.variance import Design
-from reasoning_guards.report import detectable, figures
+from reasoning_guards.report import detectable, figures, standard_errors
 
 VERDICT = "Verdict on the design"
 
@@ -70,8 +72,8 @@ def test_the_glued_counts_add_up():
 def test_an_interval_over_examples_covers_less_the_more_training_varies():
     glued = detectable.numbers(simulated=20)
     # 1.96 standard errors of 0.0047 beside 0.005 times the root of two.
-    assert glued["power_covered_one"] == "72%"
-    assert glued["power_covered_four"] == "88%"
+    assert glued["power_covered_one"] == "72 %"
+    assert glued["power_covered_several"] == "88 %"
 
 
 def test_guards_that_are_more_alike_are_told_apart_more_surely():
@@ -81,10 +83,26 @@ def test_guards_that_are_more_alike_are_told_apart_more_surely():
     assert shown["Same verdict"].str.rstrip("%").astype(float).is_monotonic_increasing
 
 
-def test_cells_without_published_counts_are_called_assumed():
-    shown = detectable.cells()["Counts"]
-    assert (shown == "published").sum() == 7
-    assert shown["language_learning, prompt"] == shown["tax, prompt"] == "assumed"
+def test_what_is_published_of_a_cells_size_is_told_from_what_is_assumed():
+    shown = standard_errors.cells()
+    known = shown["Counts"]
+    assert known.value_counts().to_dict() == {"published": 7, "rows published": 6, "assumed": 5}
+    sizes = shown["Examples"].astype(int)
+    aegis, cosa = "Aegis-AI-Content-Safety-Dataset-2.0, prompt", "language_learning, prompt"
+    assert (sizes[aegis], sizes[cosa]) == (1964, 40)
+    assert known[aegis] == known[cosa] == "rows published"
+    dynaguard = [f"{part}, prompt" for part in ("finance", "safety", "injection", "tax")]
+    assert sizes[dynaguard].sum() == 2362
+    assert set(known[dynaguard]) == {"assumed"}
+
+
+def test_the_coverage_of_single_cells_is_shown_as_it_was_counted():
+    shown = standard_errors.covered(60)
+    (jbb,) = shapes(cells("jbb", "hub"))
+    rule, bootstrap = coverage.in_cell(jbb, 60)
+    row = shown.loc["JBB-Behaviors, response"]
+    assert (row["Wilson's limits"], row["Bootstrap"]) == (f"{rule:.0%}", f"{bootstrap:.0%}")
+    assert len(shown) == 4
 
 
 def test_the_figure_has_a_point_of_each_kind_where_there_is_one(monkeypatch):

@@ -201,6 +201,16 @@ def test_an_answer_without_a_verdict_is_missing_and_not_a_guess():
     assert study.judgements("nr")["predicted"].isna().all()
 
 
+def test_a_variant_has_answers_once_every_cell_of_every_seed_has_them():
+    study = chapters.rq1_efficacy(TINY.model_copy(update={"seeds": [0, 1]}))
+    assert not study.has_answers("nr")
+    answer(study, "nr", "Prompt harm: unharmful")
+    assert study.has_answers("nr")
+    assert not study.has_answers("r_full")
+    shutil.rmtree(artifacts.folder(study.generations(["nr"])[-1]))
+    assert not study.has_answers("nr")
+
+
 def test_answers_that_are_not_there_are_asked_for_in_a_sentence():
     with pytest.raises(NotRunError, match=r"run the study before reading it\.$"):
         chapters.rq1_efficacy(TINY).judgements("nr")

@@ -3,17 +3,17 @@
 `claims.yaml` holds the claims and the named averages they speak of; `decisions` judges them.
 """
 
+from collections import Counter
 from functools import cache
 from importlib.resources import files
-from statistics import mean
 from typing import Annotated, Literal, Self, assert_never
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from reasoning_guards import paper
 from reasoning_guards.errors import UserError
 from reasoning_guards.hypotheses import Region
+from reasoning_guards.paper.printed import Entry, Printed, Stated
 
 World = Literal["hub", "embedded"]
 """Where a claim is tested: on the real sets, or in the synthetic world that ships with us."""
@@ -26,61 +26,11 @@ class UnknownAverageError(UserError):
     """No average of that name is defined."""
 
 
-class Entry(BaseModel):
-    """Base of what stands in the ledger: frozen, and closed to fields nobody declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Contrast(Entry):
     """Two variants whose difference, treatment minus control, is spoken of."""
 
     treatment: str
     control: str
-
-
-class Column(Entry):
-    """A column of one of the paper's tables."""
-
-    table: int
-    column: str
-
-
-class Printed(Entry):
-    """Where the paper prints a claim's numbers: two rows, and the columns they are compared in.
-
-    Several columns stand for their mean; the gain there is measured against the gain in the
-    columns of `beyond`, if any.
-    """
-
-    treatment: str
-    control: str
-    average: Annotated[tuple[Column, ...], Field(min_length=1)]
-    beyond: tuple[Column, ...] = ()
-
-    def scores(self) -> tuple[float, float]:
-        """The paper's treatment and control, each less its own mean in `beyond`."""
-        return self._score(self.treatment), self._score(self.control)
-
-    def difference(self) -> float:
-        """The paper's treatment minus its control; less that difference in `beyond`."""
-        treatment, control = self.scores()
-        return treatment - control
-
-    def _score(self, row: str) -> float:
-        average, beyond = (
-            [paper.value(column.table, row, column.column) for column in columns]
-            for columns in (self.average, self.beyond)
-        )
-        return mean(average) - (mean(beyond) if beyond else 0)
-
-
-class Stated(Entry):
-    """A figure that the paper gives in words alone, from `low` to `high`."""
-
-    low: float
-    high: float
-    unit: Literal["F1", "share", "sentences", "tokens", "seconds"]
 
 
 class Test(Entry):
@@ -89,6 +39,7 @@ class Test(Entry):
     Attributes:
         kind: which rule judges it.
         contrast: the two variants it compares, if it compares two.
+        over: if named, the gain of `contrast` is claimed to exceed the gain of this one.
         average: the named average in which they are compared; None where something else than F1
             is measured.
         beyond: if named, the gain on `average` is claimed to exceed the gain on this one.
@@ -102,6 +53,7 @@ class Test(Entry):
 
     kind: Kind
     contrast: Contrast | None = None
+    over: Contrast | None = None
     average: str | None = None
     beyond: str | None = None
     margin: Annotated[float, Field(gt=0)] | None = None
@@ -114,6 +66,8 @@ class Test(Entry):
             raise ValueError("non-inferiority and equivalence take a margin, and nothing else does")
         if (self.band is not None) != (self.kind == "magnitude"):
             raise ValueError("a magnitude takes a band, and nothing else does")
+        if self.over is not None and self.contrast is None:
+            raise ValueError("only a contrast is set over another")
         return self
 
     def region(self) -> Region:
@@ -135,6 +89,15 @@ class Test(Entry):
                 return Region(low=-margin, high=margin, level=0.90)
             case _:
                 assert_never(self.kind)
+
+    def coefficients(self) -> dict[str, float]:
+        """What each variant counts for in what is measured; they sum to 0."""
+        summed: Counter[str] = Counter()
+        for contrast, sign in ((self.contrast, 1), (self.over, -1)):
+            if contrast is not None:
+                summed[contrast.treatment] += sign
+                summed[contrast.control] -= sign
+        return {variant: float(count) for variant, count in summed.items() if count}
 
     def weights(self, world: World) -> dict[str, float]:
         """The weight of each cell: those of `average` sum to 1, those of `beyond` to -1.
@@ -189,19 +152,14 @@ class Claim(Test):
         """What must hold for the claim to hold: the parts of a shape, or the claim itself."""
         return self.parts or (self,)
 
-    @property
-    def contrasts(self) -> tuple[Contrast, ...]:
-        """The contrasts of its tests; none where a measure takes no two variants."""
-        return tuple(test.contrast for test in self.tests if test.contrast is not None)
-
-    def rooms(self) -> list[float]:
+    def rooms(self) -> list[tuple[Test, float]]:
         """How far inside its region the paper's own number lies, for each test that has one."""
         rooms = []
         for test in self.tests:
             if test.paper is not None:
-                rooms.append(test.region().room(test.paper.difference()))
+                rooms.append((test, test.region().room(test.paper.difference())))
             elif self.stated is not None:
-                rooms.append(test.region().room((self.stated.low + self.stated.high) / 2))
+                rooms.append((test, test.region().room((self.stated.low + self.stated.high) / 2)))
         return rooms
 
     def claimed_effect(self) -> float | None:
@@ -210,7 +168,7 @@ class Claim(Test):
         An effect that can only be told apart from zero when it is larger than this leaves the
         claim open. None where the paper gives no number, or one outside of its own claim.
         """
-        room = min(self.rooms(), default=0.0)
+        room = min((room for _, room in self.rooms()), default=0.0)
         return room if room > 0 else None
 
 

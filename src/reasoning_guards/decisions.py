@@ -7,15 +7,15 @@ was measured lies in the claimed region, outside it, or the interval leaves it o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import pandas as pd
 
-from reasoning_guards.claims import Claim, Test, World, cells
+from reasoning_guards.claims import Claim, Test, World
 from reasoning_guards.hypotheses import smallest_margin
-from reasoning_guards.intervals import Interval, bootstrap_difference, seed_differences
-from reasoning_guards.scoring import ParsePolicy, best_case, cohen_kappa
+from reasoning_guards.intervals import Interval
+from reasoning_guards.measuring import Measured, can_be_measured, measure
+from reasoning_guards.scoring import ParsePolicy
 
 Verdict = Literal[
     "reproduced",
@@ -30,33 +30,6 @@ Verdict = Literal[
 ]
 """The words of the hub, then the embedded world's; "not run" is of both. Only a direction has an
 opposite: what lies outside of a band or a margin was not seen."""
-
-_BESIDE = {"safety": "safety_without_all_positive"}
-"""An average, and the one to be given beside it."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured for one test of a claim.
-
-    Attributes:
-        difference: treatment minus control, unparsable outputs counted as `assess` was told; or the
-            measure itself. Its interval is of the level that the test's region asks for.
-        best_case, worst_case: the same where the unparsable outputs of one side of the contrast
-            count as right: the side that favours the claim, or the other.
-        seed_differences: treatment minus control for each training seed.
-        beside: the difference without the set whose examples are all harmful, on which F1 is
-            degenerate; given for the safety average.
-        beyond_chance: a claimed direction's difference in Cohen's kappa, which is F1 less what
-            saying "harmful" as often, but at random, would score.
-    """
-
-    difference: Interval
-    best_case: Interval
-    worst_case: Interval
-    seed_differences: tuple[float, ...] = ()
-    beside: Interval | None = None
-    beyond_chance: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -110,10 +83,10 @@ def assess(
             same seeds.
     """
     if claim.measure is not None or not all(
-        _judged(test, world, judgements) for test in claim.tests
+        can_be_measured(test, world, judgements) for test in claim.tests
     ):
         return Finding("not run")
-    measured = [_measure(test, world, judgements, replicates, seed, policy) for test in claim.tests]
+    measured = [measure(test, world, judgements, replicates, seed, policy) for test in claim.tests]
     return _finding(claim, world, measured, detectable)
 
 
@@ -158,16 +131,10 @@ def verdict(claim: Claim, world: World, measured: Sequence[Measured]) -> Verdict
 
 def _side(test: Test, measured: Measured) -> int:
     region = test.region()
-    sides = {region.side(each.low, each.high) for each in _intervals(measured)}
+    sides = {region.side(each.low, each.high) for each in measured.decisive}
     if test.average is not None:
         sides.add(region.seeds_side(measured.seed_differences))
     return sides.pop() if len(sides) == 1 else 0
-
-
-def _intervals(measured: Measured) -> list[Interval]:
-    """All that must lie in the claimed region."""
-    given = (measured.difference, measured.best_case, measured.worst_case, measured.beyond_chance)
-    return [each for each in given if each is not None]
 
 
 def _finding(
@@ -183,9 +150,7 @@ def _finding(
     ):
         word = "underpowered"
     pairs = list(zip(claim.tests, measured, strict=True))
-    p_value = max(
-        test.region().p_value(each) for test, found in pairs for each in _intervals(found)
-    )
+    p_value = max(test.region().p_value(each) for test, found in pairs for each in found.decisive)
     margins = [
         smallest_margin(each)
         for test, found in pairs
@@ -193,43 +158,3 @@ def _finding(
         for each in (found.difference, found.best_case, found.worst_case)
     ]
     return Finding(word, tuple(measured), p_value, max(margins, default=None))
-
-
-def _judged(test: Test, world: World, judgements: Mapping[str, pd.DataFrame]) -> bool:
-    if test.contrast is None:
-        return False
-    named = [judgements.get(name) for name in (test.contrast.treatment, test.contrast.control)]
-    wanted = set(test.weights(world))
-    return all(frame is not None and wanted <= set(frame["cell"]) for frame in named)
-
-
-def _measure(
-    test: Test,
-    world: World,
-    judgements: Mapping[str, pd.DataFrame],
-    replicates: int,
-    seed: int,
-    policy: ParsePolicy,
-) -> Measured:
-    assert test.contrast is not None  # noqa: S101
-    treatment = judgements[test.contrast.treatment]
-    control = judgements[test.contrast.control]
-    weights = test.weights(world)
-    plus = [cell for cell, weight in weights.items() if weight > 0]
-    minus = [cell for cell, weight in weights.items() if weight < 0]
-    level = test.region().level
-
-    bootstrap = partial(bootstrap_difference, replicates=replicates, seed=seed, level=level)
-    beside = _BESIDE.get(test.average or "") if test.beyond is None else None
-    return Measured(
-        difference=bootstrap(treatment, control, weights, policy=policy),
-        best_case=bootstrap(best_case(treatment, plus), best_case(control, minus), weights),
-        worst_case=bootstrap(best_case(treatment, minus), best_case(control, plus), weights),
-        beyond_chance=bootstrap(treatment, control, weights, policy=policy, score=cohen_kappa)
-        if test.kind == "direction"
-        else None,
-        seed_differences=tuple(seed_differences(treatment, control, weights, policy)),
-        beside=None
-        if beside is None
-        else bootstrap(treatment, control, cells(beside, world), policy=policy),
-    )

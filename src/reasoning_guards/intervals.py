@@ -1,9 +1,9 @@
 """How sure an average is: bootstraps over source clusters, t intervals over training seeds.
 
-A bootstrap here draws clusters anew (see `resampling`); its intervals are percentile
-intervals of the replicates. A variant's judgements may carry a `seed`: the estimate is the mean
-over seeds, and one draw of clusters serves them all. Two variants judged on the same examples meet
-the same draws, which is what pairs their difference.
+A bootstrap here draws clusters anew (see `resampling`); its intervals are percentile intervals of
+the replicates, made wider where clusters are few. A variant's judgements may carry a `seed`: the
+estimate is the mean over seeds, and one draw of clusters serves them all. Variants judged on the
+same examples meet the same draws, which is what pairs their difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from reasoning_guards.errors import UserError
-from reasoning_guards.resampling import FloatArray, counted, replicate
+from reasoning_guards.resampling import CountedGroup, FloatArray, counted, replicate
 from reasoning_guards.scoring import ParsePolicy, Score, f1_score, outcomes, require_cells
 
 Cells = Sequence[str] | Mapping[str, float]
@@ -60,8 +60,23 @@ def bootstrap_average(
     Raises:
         MissingCellsError: a cell was not judged.
     """
-    (averages,) = _replicated([judgements], cells, replicates, seed, policy)
-    return percentile(averages, level)
+    groups = paired([judgements], cells, policy)
+    (averages,) = replicate(groups, replicates, seed)
+    return percentile(averages, level, fewest_clusters(groups))
+
+
+def paired(
+    variants: Sequence[pd.DataFrame], cells: Cells, policy: ParsePolicy
+) -> list[CountedGroup]:
+    """The variants' outcomes in these cells, for `replicate`; without a `seed`, as of seed 0.
+
+    Raises:
+        MissingCellsError: a cell was not judged.
+        UnpairedError: the variants were not judged on the same examples.
+    """
+    judged = [_in_cells(each, cells) for each in variants]
+    _require_paired(judged, PAIRING)
+    return counted([outcomes(each, policy) for each in judged], _weights(cells))
 
 
 def bootstrap_difference(
@@ -72,44 +87,67 @@ def bootstrap_difference(
     seed: int = 0,
     policy: ParsePolicy = "wrong",
     level: float = 0.95,
-    score: Score = f1_score,
 ) -> Interval:
-    """Average score of the treatment minus that of the control, both on the same draws of clusters.
+    """Average F1 of the treatment minus that of the control, both on the same draws of clusters.
 
     Raises:
         MissingCellsError: a cell was not judged.
         UnpairedError: the two were not judged on the same examples.
     """
-    treatment, control = (_in_cells(judged, cells) for judged in (treatment, control))
-    _require_paired(treatment, control, PAIRING)
-    ours, theirs = _replicated([treatment, control], cells, replicates, seed, policy, score)
-    return percentile(ours - theirs, level)
+    return bootstrap_contrast((treatment, control), (1, -1), cells, replicates, seed, policy, level)
 
 
-def seed_differences(
-    treatment: pd.DataFrame, control: pd.DataFrame, cells: Cells, policy: ParsePolicy = "wrong"
+def bootstrap_contrast(
+    variants: Sequence[pd.DataFrame],
+    coefficients: Sequence[float],
+    cells: Cells,
+    replicates: int = 2000,
+    seed: int = 0,
+    policy: ParsePolicy = "wrong",
+    level: float = 0.95,
+    score: Score = f1_score,
+) -> Interval:
+    """The variants' average scores, each times its coefficient, all on the same draws of clusters.
+
+    Raises:
+        MissingCellsError: a cell was not judged.
+        UnpairedError: the variants were not judged on the same examples.
+    """
+    groups = paired(variants, cells, policy)
+    replicated = replicate(groups, replicates, seed, score)
+    return percentile(np.asarray(coefficients) @ replicated, level, fewest_clusters(groups))
+
+
+def seed_contrasts(
+    variants: Sequence[pd.DataFrame],
+    coefficients: Sequence[float],
+    cells: Cells,
+    policy: ParsePolicy = "wrong",
 ) -> list[float]:
-    """Average F1 of the treatment minus that of the control for each training seed, in seed order.
+    """The variants' average F1, each times its coefficient, for each training seed, in seed order.
 
     Judgements without a `seed` count as one training run.
 
     Raises:
         MissingCellsError: a cell was not judged.
-        UnpairedError: the two were not trained with the same seeds, or not judged on the same
+        UnpairedError: the variants were not trained with the same seeds, or not judged on the same
             examples with each of them.
     """
-    treatment, control = (_in_cells(judged, cells) for judged in (treatment, control))
-    _require_paired(treatment, control, ["seed", *PAIRING])
+    judged = [_in_cells(each, cells) for each in variants]
+    _require_paired(judged, ["seed", *PAIRING])
     return [
-        _estimate(run, cells, policy) - _estimate(control[control["seed"] == seed], cells, policy)
-        for seed, run in treatment.groupby("seed")
+        sum(
+            coefficient * _estimate(each[each["seed"] == seed], cells, policy)
+            for coefficient, each in zip(coefficients, judged, strict=True)
+        )
+        for seed in sorted(judged[0]["seed"].unique())
     ]
 
 
 def paired_seed_interval(differences: Sequence[float], level: float = 0.95) -> Interval | None:
     """Student's t interval for the mean of paired seeds' differences: training variance.
 
-    None for fewer than `FEWEST_SEEDS`, where `agree_in_sign` has to do.
+    None for fewer than `FEWEST_SEEDS`.
     """
     from scipy.special import stdtrit
 
@@ -119,27 +157,6 @@ def paired_seed_interval(differences: Sequence[float], level: float = 0.95) -> I
     se = float(np.std(differences, ddof=1) / len(differences) ** 0.5)
     reach = float(stdtrit(len(differences) - 1, (1 + level) / 2)) * se
     return Interval(mean, mean - reach, mean + reach, se, level)
-
-
-def agree_in_sign(differences: Sequence[float]) -> bool:
-    """Whether there are differences, all above zero or all below it."""
-    return bool(differences) and (min(differences) > 0 or max(differences) < 0)
-
-
-def all_positive_f1(recall: float, n: int, level: float = 0.95) -> Interval:
-    """F1 on a set of `n` examples that are all harmful, with Wilson's interval of its recall.
-
-    Without negatives there are no false positives, so F1 = 2R / (1 + R): it rises with recall, and
-    the ends of recall's interval map to the ends of F1's (Wilson 1927). A bootstrap would give no
-    width at all to a recall of 1. `n` counts examples, not their generations, which depend on each
-    other; `recall` is the mean over generations. The standard error is the delta method's.
-    """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    centre = (recall + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * (recall * (1 - recall) / n + z**2 / (4 * n**2)) ** 0.5
-    estimate, low, high = (2 * r / (1 + r) for r in (recall, centre - reach, centre + reach))
-    se = 2 / (1 + recall) ** 2 * (recall * (1 - recall) / n) ** 0.5
-    return Interval(estimate, low, high, se, level)
 
 
 def _weights(cells: Cells) -> dict[str, float]:
@@ -153,36 +170,44 @@ def _in_cells(judgements: pd.DataFrame, cells: Cells) -> pd.DataFrame:
     return judged if "seed" in judged else judged.assign(seed=0)
 
 
-def _require_paired(treatment: pd.DataFrame, control: pd.DataFrame, keys: list[str]) -> None:
-    ours, theirs = (
+def _require_paired(variants: Sequence[pd.DataFrame], keys: list[str]) -> None:
+    first, *others = (
         set(judged[keys].drop_duplicates().itertuples(index=False, name=None))
-        for judged in (treatment, control)
+        for judged in variants
     )
-    if unpaired := len(ours ^ theirs):
+    if unpaired := max((len(first ^ other) for other in others), default=0):
         raise UnpairedError(
-            f"The two variants differ in {unpaired} of their judged examples or seeds: "
+            f"Two variants differ in {unpaired} of their judged examples or seeds: "
             "evaluate both on the same sets, with the same training seeds."
         )
 
 
 def _estimate(judgements: pd.DataFrame, cells: Cells, policy: ParsePolicy) -> float:
-    return float(_replicated([judgements], cells, replicates=0, seed=0, policy=policy)[0, 0])
+    return float(replicate(paired([judgements], cells, policy), 0, 0)[0, 0])
 
 
-def _replicated(
-    variants: Sequence[pd.DataFrame],
-    cells: Cells,
-    replicates: int,
-    seed: int,
-    policy: ParsePolicy,
-    score: Score = f1_score,
-) -> FloatArray:
-    rows = [outcomes(_in_cells(judgements, cells), policy) for judgements in variants]
-    return replicate(counted(rows, _weights(cells)), replicates, seed, score)
+def fewest_clusters(groups: Sequence[CountedGroup]) -> int:
+    """How many clusters are drawn where the fewest are."""
+    return min(int(cells[0][1][0].counts.shape[1]) for cells in groups)
 
 
-def percentile(replicated: FloatArray, level: float) -> Interval:
-    """The percentile interval of what `replicate` gives for a variant, or of a difference."""
+def percentile(replicated: FloatArray, level: float, clusters: int) -> Interval:
+    """The percentile interval of what `replicate` gives for a variant, or of a contrast.
+
+    A bootstrap of n clusters has the variance of n - 1 in n, and a percentile interval the reach of
+    a normal distribution and not of Student's t. Both make it too narrow where clusters are few:
+    the levels of its ends are set further out by as much (Hesterberg 2015, section 5.3).
+
+    Args:
+        replicated: the estimate, and then its replicates.
+        level: of the interval.
+        clusters: how many were drawn; of sets drawn one by one, the fewest.
+    """
+    from scipy.special import stdtrit
+
     estimate, replicates = replicated[0], replicated[1:]
-    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    n = max(clusters, 2)  # one alone shows no variance at all
+    reach = (n / (n - 1)) ** 0.5 * float(stdtrit(n - 1, (1 + level) / 2))
+    tail = NormalDist().cdf(-reach)
+    low, high = np.quantile(replicates, [tail, 1 - tail])
     return Interval(float(estimate), float(low), float(high), float(replicates.std(ddof=1)), level)

@@ -67,9 +67,12 @@ def _drawn_together(rows: pd.DataFrame) -> list[list[str]]:
     """
     from scipy.sparse.csgraph import connected_components
 
-    stands_in = pd.crosstab(rows["cell"], rows["cluster"]).to_numpy() > 0
-    _, group = connected_components(stands_in.astype(int) @ stands_in.T, directed=False)
-    cells = pd.Series(sorted(rows["cell"].unique()))
+    cell, names = pd.factorize(rows["cell"], sort=True)
+    cluster, sources = pd.factorize(rows["cluster"])
+    stands_in = np.zeros((len(names), len(sources)), dtype=int)
+    stands_in[cell, cluster] = 1
+    _, group = connected_components(stands_in @ stands_in.T, directed=False)
+    cells = pd.Series(names)
     return [list(together) for _, together in cells.groupby(group)]
 
 
@@ -85,16 +88,16 @@ def _counted_group(
 
 
 def _counted(in_cell: pd.DataFrame, clusters: npt.NDArray[np.object_]) -> Counted:
-    table = (
-        in_cell.groupby(["cluster", "seed", "generation"])[OUTCOMES]
-        .sum()
-        .unstack(["seed", "generation"], fill_value=0)
-        .reindex(clusters, fill_value=0)
-    )
-    seeds = table["tp"].columns.get_level_values("seed")
+    runs = in_cell.groupby(["seed", "generation"])
+    seeds = runs.size().index.get_level_values("seed")
     # The mean over seeds of the mean over each seed's generations.
     shares = 1 / (seeds.nunique() * seeds.value_counts().reindex(seeds).to_numpy(dtype=float))
-    counts = [table[name].to_numpy(dtype=float) for name in OUTCOMES]
+    shape = len(clusters), len(seeds)
+    place = np.searchsorted(clusters, in_cell["cluster"].to_numpy()) * len(seeds) + runs.ngroup()
+    counts = [
+        np.bincount(place, in_cell[name], minlength=shape[0] * shape[1]).reshape(shape)
+        for name in OUTCOMES
+    ]
     return Counted(np.stack(counts), shares)
 
 

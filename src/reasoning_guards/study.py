@@ -92,6 +92,10 @@ class Study:
         """The profile's share of the machine."""
         return Resources(**{name: getattr(self.profile, name) for name in Resources.model_fields})
 
+    def has_answers(self, name: str) -> bool:
+        """Whether a variant's answers to all of its cells are there."""
+        return all(artifacts.find(value) is not None for value in self.generations([name]))
+
     def judgements(self, name: str) -> pd.DataFrame:
         """A variant's answers, parsed: one row per seed, cell, example and generation.
 

@@ -125,16 +125,16 @@ def disagreements(results: pd.DataFrame | None = None) -> pd.DataFrame:
     ].reset_index(drop=True)
 
 
-def twins(results: pd.DataFrame | None = None, least: int = 5) -> pd.DataFrame:
-    """Rows of different names with the same value in at least `least` columns they share.
+def twins(results: pd.DataFrame | None = None, least: int = 3) -> pd.DataFrame:
+    """Rows of different names with the same score in at least `least` columns they share.
 
     Returns:
         Columns: table, row, other_table, other_row, shared (columns), equal (of them). A pair is
         listed where more than half of the shared columns are equal.
     """
     cells = paper.results() if results is None else results
-    # A score of 1 is no coincidence worth counting: several guards get everything right.
-    telling = cells[cells["value"] < 1]
+    # No coincidence worth counting: several guards get everything right, and deviations are alike.
+    telling = cells[(cells["value"] < 1) & ~cells["column"].str.endswith("_std")]
     pairs = telling.merge(telling, on="column", suffixes=("", "_other"))
     pairs = pairs[
         (pairs["table"] <= pairs["table_other"]) & (pairs["row"] < pairs["row_other"])

@@ -9,6 +9,7 @@ here as `cosa_avg`.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from importlib.resources import files
 
 import pandas as pd
@@ -115,6 +116,7 @@ def _read(name: str) -> pd.DataFrame:
         return pd.read_csv(file, dtype={"row": "str"})
 
 
+@cache
 def _wide(table: int) -> pd.DataFrame:
     return _read(f"table_{table:02}.csv").drop(columns="section", errors="ignore")
 

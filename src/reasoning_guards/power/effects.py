@@ -7,11 +7,11 @@ formula (Miller 2024, "Adding Error Bars to Evals"). A region of two ends is two
 both of which must succeed (Schuirmann 1987).
 """
 
-from math import inf
+from math import inf, sqrt
 from statistics import NormalDist
 
 from reasoning_guards import claims
-from reasoning_guards.claims import Claim
+from reasoning_guards.claims import Claim, Test
 from reasoning_guards.hypotheses import Region
 from reasoning_guards.power.variance import Design, standard_error
 
@@ -43,10 +43,18 @@ def detectable_effect(claim: Claim, design: Design) -> float:
     (Bonferroni), which is little more than independent tests would ask.
     """
     each = 1 - (1 - POWER) / len(claim.tests)
-    return max(
-        detectable_room(test.region(), standard_error(test.weights("hub"), design), each)
-        for test in claim.tests
-    )
+    return max(detectable_room(test.region(), error_of(test, design), each) for test in claim.tests)
+
+
+def error_of(test: Test, design: Design) -> float:
+    """Standard error of what a test about F1 measures.
+
+    That of the difference of two guards; where a test sets one contrast over another, all guards
+    being alike and any two as dependent as any others, that times the root of half the sum of
+    their squared coefficients.
+    """
+    of_guards = sqrt(sum(count**2 for count in test.coefficients().values()) / 2)
+    return of_guards * standard_error(test.weights("hub"), design)
 
 
 def power_as_printed(claim: Claim, design: Design) -> float | None:
@@ -55,10 +63,7 @@ def power_as_printed(claim: Claim, design: Design) -> float | None:
     Of a shape, at most so often: as its least powerful test. None where the paper gives no number.
     """
     return min(
-        (
-            power_at(test.region(), standard_error(test.weights("hub"), design), room)
-            for test, room in zip(claim.tests, claim.rooms(), strict=False)
-        ),
+        (power_at(test.region(), error_of(test, design), room) for test, room in claim.rooms()),
         default=None,
     )
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reasoning_guards.audit import prose, tables
+from reasoning_guards.audit import checks, prose, tables
 
 _AVERAGES = {
     "prompt_avg": "prompt average",
@@ -95,8 +95,11 @@ def numbers() -> dict[str, str]:
         "audit_borne_out": str(judged.count("borne out")),
         "audit_in_part": str(judged.count("in part")),
         "audit_not_borne_out": str(judged.count("not borne out")),
+        "audit_twins": str(len(tables.twins())),
         "audit_nine_rows": str(len(safety)),
         "audit_nine_fit": str(safety["fits"].sum()),
+        "audit_rounding": f"{tables.TOLERANCE:.3f}",
+        "audit_comparable": f"{checks.COMPARABLE:g}",
         "audit_dynaguard_rows": str(len(dynaguard)),
         "audit_dynaguard_misfit": str((~dynaguard["fits"]).sum()),
     }

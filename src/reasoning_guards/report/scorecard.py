@@ -1,14 +1,14 @@
 """The scorecard: every claim of the paper, its numbers and this run's, and the verdict."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
 from math import isinf
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reasoning_guards import claims, decisions, hypotheses
+from reasoning_guards import claims, decisions, hypotheses, intervals
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
 from reasoning_guards.power import effects
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 NOT_RUN = decisions.Finding("not run")
 
 
-def findings(profile: Profile, report: Callable[[str], None]) -> dict[str, decisions.Finding]:
-    """What every chapter found about its claims; runs what is not cached yet."""
+def findings(profile: Profile) -> dict[str, decisions.Finding]:
+    """What the answers that are there show of each chapter's claims; nothing is trained or asked.
+
+    A claim is "not run" as long as one of its variants lacks answers.
+    """
     found: dict[str, decisions.Finding] = {}
     for chapter in CHAPTERS.values():
         study = chapter(profile)
-        study.run(report)
-        found |= study.findings({name: study.judgements(name) for name in study.variants})
+        there = [name for name in study.variants if study.has_answers(name)]
+        found |= study.findings({name: study.judgements(name) for name in there})
     return found
 
 
@@ -58,6 +61,20 @@ def primary(shown: pd.DataFrame) -> pd.DataFrame:
     """The scorecard's primary claims alone, in few columns: for the front page."""
     rows = shown[shown["Endpoint"] == "primary"]
     return rows[["Claim", "This run", "Verdict"]]
+
+
+def numbers() -> dict[str, str]:
+    """What the page's prose quotes, by name."""
+    ledger = claims.load().values()
+    levels = {test.kind: test.region().level for claim in ledger for test in claim.tests}
+    return {
+        "claims_all": str(len(ledger)),
+        "claims_primary": str(sum(claim.primary for claim in ledger)),
+        "claims_measures": str(sum(claim.measure is not None for claim in ledger)),
+        **{f"claims_level_{kind}": f"{100 * level:.0f} %" for kind, level in levels.items()},
+        "claims_alpha": f"{100 * hypotheses.ALPHA:.0f} %",
+        "claims_fewest_seeds": str(intervals.FEWEST_SEEDS),
+    }
 
 
 def page(shown: pd.DataFrame) -> "Markdown":
@@ -137,7 +154,7 @@ def _rule(claim: claims.Claim) -> str:
     """Each of the claim's tests in words: its rule and the region's ends."""
     rules = []
     for test in claim.tests:
-        name = test.kind.replace("_", "-")
+        name = test.kind.replace("_", "-") + (" of one gain over another" if test.over else "")
         if test.margin is not None:
             name += f", margin {test.margin:g}"
         if test.band is not None:
