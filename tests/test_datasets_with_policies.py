@@ -69,7 +69,7 @@ def test_cosapien_judges_by_the_scenario_of_the_row(mirror: Path, kind: str, har
 def test_what_is_allowed_in_part_can_count_as_unharmful() -> None:
     row = rows.Row(cosapien.HUB_ID, "film_production", 0, hub_rows.cosapien(type="partial"))
     assert cosapien.example(row).prompt_harmful is True
-    assert cosapien.example(row, partial="unharmful").prompt_harmful is False
+    assert cosapien.example(row, cosapien_partial="unharmful").prompt_harmful is False
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

@@ -95,6 +95,7 @@ def test_a_set_that_labels_no_refusals_is_refused_with_what_to_set() -> None:
         data.subset(recipe(aegis2.HUB_ID, refusal_line=True))
     assert str(error.value) == (
         "The training split of nvidia/Aegis-AI-Content-Safety-Dataset-2.0 labels no refusals, so "
-        "the line `Response refusal` cannot be learnt from it: set refusal_line: false."
+        "the line `Response refusal` cannot be learnt from it: set refusal_line: false, or "
+        "unlabelled_refusals: none to have it answered by `None`."
     )
     assert len(data.subset(recipe(aegis2.HUB_ID, refusal_line=False))) == 2

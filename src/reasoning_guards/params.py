@@ -46,6 +46,10 @@ class Profile(BaseModel):
         n_train: examples trained on, or None for the whole training split.
         overlapping: whether training examples that overlap with a benchmark are kept, or exact
             copies left out, or near ones too.
+        redacted, toxic_chat_rows, jailbreakbench_prompt, cosapien_partial, prompt_task_response:
+            how rows are read where the paper leaves it open; see `recipes.Reading`.
+        unlabelled_refusals: responses without a refusal label, where the refusal line is asked
+            for, are left out of training or answered by `None`.
         seeds: one training run per seed and variant.
         control_seeds: with how many of them controls are run.
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
@@ -73,6 +77,12 @@ class Profile(BaseModel):
     benchmarks: list[str] = []
     n_train: Annotated[int, Field(ge=1)] | None = 640
     overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
+    redacted: Literal["drop", "keep"] = "drop"
+    toxic_chat_rows: Literal["annotated", "all"] = "annotated"
+    jailbreakbench_prompt: Literal["prompt", "goal"] = "prompt"
+    cosapien_partial: Literal["harmful", "unharmful"] = "harmful"
+    prompt_task_response: Literal["empty", "given"] = "empty"
+    unlabelled_refusals: Literal["drop", "none"] = "drop"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1
     epochs_reasoning: Annotated[int, Field(ge=1)] = 6

@@ -35,10 +35,11 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
     decontamination = Decontamination(
         cells=benchmarks.scored(profile), near=profile.overlapping == "drop_near"
     )
+    train_set = benchmarks.set_name(profile.train_set)
     return {
         seed: Recipe(
             backbone=backbone,
-            train_set=benchmarks.set_name(profile.train_set),
+            train_set=train_set,
             train_revision=benchmarks.revision(profile, profile.train_set),
             n_train=profile.n_train,
             subset_seed=seed,
@@ -46,6 +47,8 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
             sft=sft,
             seed=seed,
             decontamination=decontamination if dropped else None,
+            reading=benchmarks.reading(profile, train_set, None),
+            unlabelled_refusals=profile.unlabelled_refusals if profile.refusal_line else "drop",
         )
         for seed, backbone in backbones_by_seed(profile).items()
     }

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from reasoning_guards.datasets import hub
 from reasoning_guards.errors import UserError
@@ -179,15 +179,22 @@ def read(
         yield Row(hub_id, split, number, cells)
 
 
-def for_task(examples: Iterable[Example], task: Task | None) -> list[Example]:
+def for_task(
+    examples: Iterable[Example],
+    task: Task | None,
+    prompt_task_response: Literal["empty", "given"] = "empty",
+) -> list[Example]:
     """The examples that a task can be scored on, or that a guard can be trained on (task None).
 
-    For the prompt task, labelled prompts, each with an empty response, as the paper scores them.
+    For the prompt task, labelled prompts, each with an empty response, as the field scores them,
+    or with the one that it was given.
     For the response task, labelled responses. For training, both labels as they stand: examples
     without a prompt label, or with a response that is not labelled, are left out.
     """
     if task == "prompt":
         blank = {"response": None, "response_harmful": None, "response_refusal": None}
+        if prompt_task_response == "given":
+            blank = {}
         return [
             example.model_copy(update=blank)
             for example in examples
@@ -209,6 +216,7 @@ def select(
     dataset: str,
     split: str,
     published: Mapping[tuple[str, Task], Count] | None = None,
+    prompt_task_response: Literal["empty", "given"] = "empty",
 ) -> list[Example]:
     """`for_task`, with what was left out logged and the counts held against the published ones.
 
@@ -218,7 +226,7 @@ def select(
     Warns:
         CountWarning: if the counts for this split and task were published and are others.
     """
-    kept = for_task(examples, task)
+    kept = for_task(examples, task, prompt_task_response)
     purpose = f"the {task} task" if task else "training"
     if not kept:
         raise NoExamplesError(

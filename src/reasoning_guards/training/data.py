@@ -163,18 +163,20 @@ def _learnable(
 
     They are shuffled by the seed, if there is one, and else in the set's own order.
     """
-    split = list(datasets.load(dataset, "train", None, revision=revision))
+    split = list(datasets.load(dataset, "train", None, revision=revision, reading=recipe.reading))
     if seed is not None:
         # Before any is left out: what leaves some out then changes which are there, and not their
         # order.
         random.Random(seed).shuffle(split)
     split = _clean(recipe, dataset, split)
-    examples = [e for e in split if not recipe.backbone.refusal_line or _teaches_refusal(e)]
+    needed = recipe.backbone.refusal_line and recipe.unlabelled_refusals == "drop"
+    examples = [e for e in split if not needed or _teaches_refusal(e)]
     unlabelled = len(split) - len(examples)
     if unlabelled and all(example.response is None for example in examples):
         raise NoRefusalLabelsError(
             f"The training split of {dataset} labels no refusals, so the line "
-            "`Response refusal` cannot be learnt from it: set refusal_line: false."
+            "`Response refusal` cannot be learnt from it: set refusal_line: false, or "
+            "unlabelled_refusals: none to have it answered by `None`."
         )
     return examples, unlabelled
 
@@ -191,7 +193,9 @@ def _clean(recipe: Recipe, dataset: str, examples: list[Example]) -> list[Exampl
     scored: list[Example] = []
     for cell in recipe.decontamination.cells:
         policy = datasets.policy(cell.policy) if cell.policy else None
-        scored += datasets.load(cell.dataset, cell.split, cell.task, policy, cell.revision)
+        scored += datasets.load(
+            cell.dataset, cell.split, cell.task, policy, cell.revision, cell.reading
+        )
     kinds = overlap.find(examples, scored)
     left_out = {
         name for name, kind in kinds.items() if recipe.decontamination.near or kind == "exact"
@@ -218,7 +222,10 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
     examples, added, unlabelled = _drawn(recipe)
     for lesson in _lessons(recipe, examples, added):
         completion = prompts.completion(
-            lesson.example, lesson.trace, refusal_line=recipe.backbone.refusal_line
+            lesson.example,
+            lesson.trace,
+            refusal_line=recipe.backbone.refusal_line,
+            unlabelled_refusals=recipe.unlabelled_refusals,
         )
         answer = tokenizer(completion, add_special_tokens=False)["input_ids"]
         answer.append(tokenizer.eos_token_id)
