@@ -44,6 +44,8 @@ class Profile(BaseModel):
         dataset_revisions: hub id → branch, tag or commit of that dataset; `main` where it has none.
         benchmarks: YAML files of sets of your own that guards are scored on as well.
         n_train: examples trained on, or None for the whole training split.
+        subset: whether smaller subsets are heads of larger ones, or drawn anew for each size.
+        stratified: whether each subset has the whole split's shares of labels.
         overlapping: whether training examples that overlap with a benchmark are kept, or exact
             copies left out, or near ones too.
         redacted, toxic_chat_rows, jailbreakbench_prompt, cosapien_partial, prompt_task_response:
@@ -76,6 +78,8 @@ class Profile(BaseModel):
     dataset_revisions: dict[str, str] = {}
     benchmarks: list[str] = []
     n_train: Annotated[int, Field(ge=1)] | None = 640
+    subset: Literal["nested", "independent"] = "nested"
+    stratified: bool = False
     overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
     redacted: Literal["drop", "keep"] = "drop"
     toxic_chat_rows: Literal["annotated", "all"] = "annotated"

@@ -179,6 +179,10 @@ class Recipe(Value):
         train_revision: branch, tag or commit of a hub set.
         n_train: size of the random subset, or None for the whole training split.
         subset_seed: draws the subset.
+        subset: "nested", a smaller subset of one seed is the head of a larger one; or
+            "independent", drawn anew for each size.
+        stratified: whether each subset has the whole split's shares of labels, to within an
+            example or two, where chance would miss them.
         labels: "given"; or "random", the null world in which there is nothing to learn.
         traces: None trains a non-reasoning guard.
         dual: half the examples with their trace, half without, the mode token first (§5.4).
@@ -204,6 +208,8 @@ class Recipe(Value):
     decontamination: Decontamination | None = _unless(None)
     mix: Mix | None = _unless(None)
     reading: Reading = _unless(Reading())
+    subset: Literal["nested", "independent"] = _unless("nested")
+    stratified: bool = _unless(False)
     unlabelled_refusals: Literal["drop", "none"] = _unless("drop")
 
     @property

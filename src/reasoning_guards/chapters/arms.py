@@ -43,6 +43,8 @@ def guards(profile: Profile, traces: TraceSpec | None) -> dict[int, Recipe]:
             train_revision=benchmarks.revision(profile, profile.train_set),
             n_train=profile.n_train,
             subset_seed=seed,
+            subset=profile.subset,
+            stratified=profile.stratified,
             traces=traces,
             sft=sft,
             seed=seed,
