@@ -116,6 +116,7 @@ def test_a_distractor_whose_turn_is_not_there_is_left_out_and_counted(
         {"conversation": "User: hello"},
         {"conversation": [{"role": "user"}]},
         {"conversation": [["user", "hello"]]},
+        {"conversation": [{"role": "user", "content": "hello \ud83d"}]},
         {"distractors": [{"bot turn": "For which day?", "distractor": None}]},
     ],
 )

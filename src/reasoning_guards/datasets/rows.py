@@ -104,6 +104,11 @@ class Row:
             MissingColumnError, NotTextError: if there is no column, or something else in it.
         """
         value = self.cell(column)
+        if isinstance(value, str) and not _is_whole(value):
+            raise NotTextError(
+                f"{self._place(column)}: the text holds half a character, a surrogate without its "
+                "other half; mend this row."
+            )
         if value is None or isinstance(value, str):
             return value
         raise NotTextError(
@@ -145,7 +150,7 @@ class Row:
         found: list[tuple[str, ...]] = []
         for entry in value if isinstance(value, list) else [None]:
             cells = [entry.get(name) if isinstance(entry, dict) else None for name in names]
-            texts = tuple(cell for cell in cells if isinstance(cell, str))
+            texts = tuple(cell for cell in cells if isinstance(cell, str) and _is_whole(cell))
             if len(texts) < len(names):
                 raise NotTextError(
                     f"{self._place(column)}: must be a list of records with texts under "
@@ -252,6 +257,15 @@ def log_left_out(count: int, missing: str, dataset: str, split: str) -> None:
     """Log how many rows of a split were left out, and for want of what."""
     if count:
         _log.info("%s, split %r: left out %d rows without %s", dataset, split, count, missing)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is characters throughout: JSON can hold halves, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: object) -> str:
