@@ -106,6 +106,26 @@ def test_a_mirror_serves_every_set_in_every_format(
     assert first.cluster.startswith(f"{module.HUB_ID}/")
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".csv"])
+def test_awkward_texts_come_through_every_format_as_they_are(mirror: Path, suffix: str) -> None:
+    awkward = [
+        ' \ttwo lines\nand a "quote", ',
+        "\u05e9\u05dc\u05d5\u05dd \u202e \U0001f410 e\u0301",
+        "[user] <s> </s> <think> {taxonomy} %s",
+        "goat " * 30_000,
+        "REDACTED?",
+    ]
+    hub_rows.write(
+        mirror / wildguardmix.HUB_ID / f"wildguardtrain/train{suffix}",
+        *(hub_rows.wildguard(prompt=text, response=text) for text in awkward),
+        hub_rows.wildguard(response=None, response_harm_label=None),
+    )
+    *found, unanswered = datasets.load(wildguardmix.HUB_ID, "train", None)
+    assert [example.prompt == example.response for example in found] == [True] * len(awkward)
+    assert [example.prompt for example in found] == awkward
+    assert (unanswered.response, unanswered.response_refusal) == (None, None)
+
+
 def test_a_mirror_is_read_without_the_network(
     mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -498,7 +518,14 @@ def test_a_missing_column_is_named_with_its_place(mirror: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("value", "said"), [(None, "text is missing"), (3, "a int stands")])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "text is missing"),
+        (3, "a int stands"),
+        ("\ud83d", "the text holds half a character"),
+    ],
+)
 def test_a_prompt_that_is_no_text_is_refused(value: object, said: str) -> None:
     with pytest.raises(rows.NotTextError, match=f"row 7, column 'prompt': {said}"):
         xstest.example(as_row(hub_rows.xstest(prompt=value)), POLICY)

@@ -69,7 +69,7 @@ def test_cosapien_judges_by_the_scenario_of_the_row(mirror: Path, kind: str, har
 def test_what_is_allowed_in_part_can_count_as_unharmful() -> None:
     row = rows.Row(cosapien.HUB_ID, "film_production", 0, hub_rows.cosapien(type="partial"))
     assert cosapien.example(row).prompt_harmful is True
-    assert cosapien.example(row, partial="unharmful").prompt_harmful is False
+    assert cosapien.example(row, cosapien_partial="unharmful").prompt_harmful is False
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
@@ -116,6 +116,7 @@ def test_a_distractor_whose_turn_is_not_there_is_left_out_and_counted(
         {"conversation": "User: hello"},
         {"conversation": [{"role": "user"}]},
         {"conversation": [["user", "hello"]]},
+        {"conversation": [{"role": "user", "content": "hello \ud83d"}]},
         {"distractors": [{"bot turn": "For which day?", "distractor": None}]},
     ],
 )

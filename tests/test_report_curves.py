@@ -46,7 +46,7 @@ def test_a_figure_names_its_ticks_and_draws_every_line():
     frames = {name: judged([5] * 4) for name in STUDY.variants}
     points = curves.points(STUDY, frames, chapters.data_efficiency.lines(STUDY))
     axes = curves.figure(points, "Examples", ticks={PROFILE.sizes[0]: "few"}).axes[0]
-    assert [tick.get_text() for tick in axes.get_xticklabels()][0] == "few"
+    assert axes.get_xticklabels()[0].get_text() == "few"
     assert {text.get_text() for text in axes.get_legend().get_texts()} == set(points["Line"])
 
 

@@ -1,34 +1,41 @@
 """What a guard learns from, and that TRL trains on just that."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny_guards
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reasoning_guards import generation, prompts
+from reasoning_guards import artifacts, generation, prompts, traces
+from reasoning_guards.chapters import arms
 from reasoning_guards.engines import Answer, Request
-from reasoning_guards.examples import with_random_labels
+from reasoning_guards.examples import Example, with_random_labels
+from reasoning_guards.params import Profile
 from reasoning_guards.recipes import (
     SFT,
     Backbone,
     Cell,
     Decoding,
     Generation,
+    Mix,
     Recipe,
     TraceSpec,
 )
 from reasoning_guards.resources import Resources
 from reasoning_guards.synthetic import corpora
 from reasoning_guards.synthetic import tokenizer as words
-from reasoning_guards.training import data, sft
+from reasoning_guards.training import data, sft, splits
 from reasoning_guards.worker import Job
 
 HYPERPARAMETERS = SFT(
@@ -238,6 +245,92 @@ def test_subsets_are_random_nested_and_the_same_whatever_else_varies() -> None:
         assert [lesson.example.id for lesson in data.lessons(recipe)] == ids
 
 
+def test_independent_subsets_are_drawn_anew_for_each_size() -> None:
+    independent = DIRECT.model_copy(update={"subset": "independent"})
+    large = data.subset(independent)
+    small = data.subset(independent.model_copy(update={"n_train": 20}))
+    assert (len(large), len(small)) == (64, 20)
+    assert len({example.id for example in small} & {example.id for example in large}) < 5
+    assert data.subset(independent) == large
+    assert data.subset(independent.model_copy(update={"subset_seed": 1})) != large
+
+
+labels = st.sampled_from([True, False, None])
+
+
+@given(st.lists(st.tuples(labels, labels), min_size=1, max_size=60))
+def test_each_head_of_a_stratified_order_has_the_whole_s_shares(pairs: list[Any]) -> None:
+    example = corpora.load("synthetic/meadow", "train")[0]
+    whole = [
+        example.model_copy(
+            update={"id": str(number), "prompt_harmful": prompt, "response_harmful": response}
+        )
+        for number, (prompt, response) in enumerate(pairs)
+    ]
+    ordered = splits.stratified(whole)
+    assert sorted(ordered, key=whole.index) == whole
+    strata = Counter(pairs)
+    for n in range(1, len(whole) + 1):
+        head = Counter((one.prompt_harmful, one.response_harmful) for one in ordered[:n])
+        for stratum, size in strata.items():
+            share = size / len(whole)
+            assert abs(head[stratum] - n * share) <= 0.5 + share * len(strata) / 2 + 1e-9
+    for stratum in strata:
+        of_stratum = [e.id for e in ordered if (e.prompt_harmful, e.response_harmful) == stratum]
+        assert of_stratum == sorted(of_stratum, key=int)
+
+
+def test_a_stratified_subset_is_random_nested_and_has_the_split_s_shares() -> None:
+    stratified = DIRECT.model_copy(update={"stratified": True})
+    large = data.subset(stratified)
+    assert data.subset(stratified.model_copy(update={"n_train": 20})) == large[:20]
+    assert data.subset(stratified.model_copy(update={"subset_seed": 1})) != large
+    split = corpora.load("synthetic/meadow", "train")
+
+    def harmful(examples: Sequence[Example]) -> float:
+        return sum(bool(example.prompt_harmful) for example in examples) / len(examples)
+
+    for seed in range(5):
+        drawn = data.subset(stratified.model_copy(update={"subset_seed": seed}))
+        assert abs(harmful(drawn) - harmful(split)) <= 2 / 64
+    by_chance = [data.subset(DIRECT.model_copy(update={"subset_seed": s})) for s in range(5)]
+    assert max(abs(harmful(drawn) - harmful(split)) for drawn in by_chance) > 2 / 64
+    whole = {"n_train": None, "subset": "independent", "stratified": True}
+    assert data.subset(DIRECT.model_copy(update=whole)) == list(split)
+
+
+def test_how_a_subset_is_drawn_is_part_of_the_key_unless_it_is_by_default() -> None:
+    changed = [{"subset": "independent"}, {"stratified": True}]
+    keys = {artifacts.key(DIRECT.model_copy(update=change)) for change in changed}
+    assert len(keys | {artifacts.key(DIRECT)}) == 3
+    assert not {"subset", "stratified"} & set(DIRECT.model_dump(mode="json"))
+    for change in changed:
+        (recipe,) = arms.guards(Profile(**change), None).values()  # type: ignore[arg-type]
+        assert {name: getattr(recipe, name) for name in change} == change
+
+
+@pytest.mark.slow
+def test_which_examples_were_drawn_is_kept_beside_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = HYPERPARAMETERS.model_copy(update={"epochs": 1})
+    recipe = REASONING.model_copy(
+        update={"n_train": 16, "sft": short, "mix": Mix(dataset="synthetic/lanes", examples=8)}
+    )
+    written = traces.write
+
+    def without_the_first(spec: TraceSpec, examples: list[Example], seed: int) -> list[Any]:
+        return [None, *written(spec, examples, seed)[1:]]
+
+    monkeypatch.setattr(traces, "write", without_the_first)
+    drawn = [example.id for example in [*data.subset(recipe), *data.mixed(recipe)]]
+    notes = sft.train(recipe, tmp_path, Resources())
+    kept = json.loads((tmp_path / "examples.json").read_text())
+    assert kept == {"drawn": drawn, "without_trace": [drawn[0], drawn[16]]}
+    assert (notes["examples"], notes["sequences"]) == (24, 22)
+    assert notes["examples_sha256"] == hashlib.sha256("\n".join(drawn).encode()).hexdigest()
+
+
 @pytest.mark.parametrize("seen", [0, 2, 8])
 def test_a_training_that_sees_other_than_one_gpu_is_refused_before_it_loads_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: int
@@ -332,10 +425,11 @@ def test_a_few_steps_reduce_the_loss(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_only_weights_tokenizer_and_history_remain_and_no_pickle(trained: Path) -> None:
+def test_only_weights_tokenizer_history_and_ids_remain_and_no_pickle(trained: Path) -> None:
     assert {path.name for path in trained.iterdir()} == {
         "chat_template.jinja",
         "config.json",
+        "examples.json",
         "generation_config.json",
         "log_history.json",
         "model.safetensors",

@@ -9,7 +9,7 @@ import tiny_guards
 
 from reasoning_guards.datasets import aegis2, hub, wildguardmix
 from reasoning_guards.recipes import SFT, Backbone, Recipe
-from reasoning_guards.training import data
+from reasoning_guards.training import data, splits
 
 ROWS = [
     hub_rows.wildguard(prompt=f"May I borrow ladder {number}?", response_refusal_label=label)
@@ -91,10 +91,11 @@ def test_asking_for_more_than_the_labelled_examples_says_how_many_lack_the_label
 
 
 def test_a_set_that_labels_no_refusals_is_refused_with_what_to_set() -> None:
-    with pytest.raises(data.NoRefusalLabelsError) as error:
+    with pytest.raises(splits.NoRefusalLabelsError) as error:
         data.subset(recipe(aegis2.HUB_ID, refusal_line=True))
     assert str(error.value) == (
         "The training split of nvidia/Aegis-AI-Content-Safety-Dataset-2.0 labels no refusals, so "
-        "the line `Response refusal` cannot be learnt from it: set refusal_line: false."
+        "the line `Response refusal` cannot be learnt from it: set refusal_line: false, or "
+        "unlabelled_refusals: none to have it answered by `None`."
     )
     assert len(data.subset(recipe(aegis2.HUB_ID, refusal_line=False))) == 2

@@ -24,7 +24,9 @@ def examples(cell: Cell, limit: int | None = None) -> list[Example]:
         limit: only the first so many.
     """
     policy = datasets.policy(cell.policy) if cell.policy else None
-    found = list(datasets.load(cell.dataset, cell.split, cell.task, policy, cell.revision))[:limit]
+    found = list(
+        datasets.load(cell.dataset, cell.split, cell.task, policy, cell.revision, cell.reading)
+    )[:limit]
     if cell.labels == "random":
         found = [with_random_labels(example) for example in found]
     return found

@@ -7,7 +7,12 @@ from functools import partial
 import pandas as pd
 
 from reasoning_guards.claims import Test, World, cells
-from reasoning_guards.intervals import Interval, bootstrap_contrast, seed_contrasts
+from reasoning_guards.intervals import (
+    Interval,
+    UnpairedError,
+    bootstrap_contrast,
+    seed_contrasts,
+)
 from reasoning_guards.scoring import ParsePolicy, best_case, cohen_kappa
 from reasoning_guards.single_cells import cell_contrast
 
@@ -65,14 +70,15 @@ def measure(
 ) -> Measured:
     """A test's difference of F1, by bootstrap; in a single cell, by `single_cells`.
 
+    Variants are compared on the training seeds that all of them have.
+
     Raises:
-        UnpairedError: two variants were not judged on the same examples, or not trained with the
-            same seeds.
+        UnpairedError: two variants were not judged on the same examples, or have no seed in common.
     """
     weights, coefficients = test.weights(world), test.coefficients()
     signs = list(coefficients.values())
     level = test.region().level
-    judged = [judgements[name] for name in coefficients]
+    judged = _on_common_seeds([judgements[name] for name in coefficients])
     bootstrap = partial(bootstrap_contrast, replicates=replicates, seed=seed, level=level)
     f1 = partial(cell_contrast, level=level) if len(weights) == 1 else bootstrap
 
@@ -96,3 +102,15 @@ def measure(
         if beside is None
         else bootstrap(judged, signs, cells(beside, world), policy=policy),
     )
+
+
+def _on_common_seeds(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The frames without the seeds that some of them lack; unchanged if one has no seeds."""
+    if not all("seed" in frame for frame in frames):
+        return frames
+    common = set.intersection(*(set(frame["seed"]) for frame in frames))
+    if not common:
+        raise UnpairedError(
+            "Two variants have no training seed in common: train both with the same seeds."
+        )
+    return [frame[frame["seed"].isin(common)] for frame in frames]

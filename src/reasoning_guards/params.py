@@ -49,8 +49,14 @@ class Profile(BaseModel):
         n_train: examples trained on, or None for the whole training split.
         sizes: in place of the paper's 500, 1000, 2500 and 5000 examples (§5.2).
         budgets: sentences that a trace may have, beside full ones (§5.3).
+        subset: whether smaller subsets are heads of larger ones, or drawn anew for each size.
+        stratified: whether each subset has the whole split's shares of labels.
         overlapping: whether training examples that overlap with a benchmark are kept, or exact
             copies left out, or near ones too.
+        redacted, toxic_chat_rows, jailbreakbench_prompt, cosapien_partial, prompt_task_response:
+            how rows are read where the paper leaves it open; see `recipes.Reading`.
+        unlabelled_refusals: responses without a refusal label, where the refusal line is asked
+            for, are left out of training or answered by `None`.
         seeds: one training run per seed and variant.
         control_seeds: with how many of them controls and exploratory arms are run.
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
@@ -77,25 +83,33 @@ class Profile(BaseModel):
     train_set: str = "synthetic/meadow"
     other_train_set: str = "synthetic/orchard"
     dialogues: str = "synthetic/lanes"
-    n_dialogues: Annotated[int, Field(ge=1)] = 160
+    n_dialogues: Annotated[int, Field(ge=1)] = 80
     dataset_revisions: dict[str, str] = {}
     benchmarks: list[str] = []
-    n_train: Annotated[int, Field(ge=1)] | None = 640
+    n_train: Annotated[int, Field(ge=1)] | None = 200
     sizes: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=4, max_length=4)] = [
+        16,
         32,
-        64,
+        80,
         160,
-        320,
     ]
     budgets: Annotated[list[Annotated[int, Field(ge=1, le=10)]], Field(min_length=1)] = [1, 3]
+    subset: Literal["nested", "independent"] = "nested"
+    stratified: bool = False
     overlapping: Literal["keep", "drop_exact", "drop_near"] = "keep"
+    redacted: Literal["drop", "keep"] = "drop"
+    toxic_chat_rows: Literal["annotated", "all"] = "annotated"
+    jailbreakbench_prompt: Literal["prompt", "goal"] = "prompt"
+    cosapien_partial: Literal["harmful", "unharmful"] = "harmful"
+    prompt_task_response: Literal["empty", "given"] = "empty"
+    unlabelled_refusals: Literal["drop", "none"] = "drop"
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
     control_seeds: Annotated[int, Field(ge=1)] = 1
-    epochs_reasoning: Annotated[int, Field(ge=1)] = 6
-    epochs_non_reasoning: Annotated[int, Field(ge=1)] = 12
-    learning_rate_reasoning: Annotated[float, Field(gt=0, lt=1)] = 8e-3
+    epochs_reasoning: Annotated[int, Field(ge=1)] = 4
+    epochs_non_reasoning: Annotated[int, Field(ge=1)] = 6
+    learning_rate_reasoning: Annotated[float, Field(gt=0, lt=1)] = 2e-3
     learning_rate_non_reasoning: Annotated[float, Field(gt=0, lt=1)] = 2e-3
-    batch_size: Annotated[int, Field(ge=1)] = 16
+    batch_size: Annotated[int, Field(ge=1)] = 2
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     max_length: Annotated[int, Field(ge=64)] = 512
@@ -106,13 +120,13 @@ class Profile(BaseModel):
     max_new_tokens_reasoning: Annotated[int, Field(ge=1)] = 200
     max_new_tokens_non_reasoning: Annotated[int, Field(ge=1)] = 16
     engine: Engine = "transformers"
-    eval_examples: Annotated[int, Field(ge=1)] | None = 40
+    eval_examples: Annotated[int, Field(ge=1)] | None = 12
     parse_policy: Literal["wrong", "harmful", "dropped"] = "wrong"
     bootstrap_replicates: Annotated[int, Field(ge=100)] = 500
     workers: Annotated[int, Field(ge=1)] = 2
     device: Literal["cpu", "cuda"] = "cpu"
     train_batch_per_device: Annotated[int, Field(ge=1)] = 16
-    generate_batch: Annotated[int, Field(ge=1)] = 64
+    generate_batch: Annotated[int, Field(ge=1)] = 128
     gradient_checkpointing: bool = False
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     tensor_parallel: Annotated[int, Field(ge=1)] = 1

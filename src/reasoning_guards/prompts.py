@@ -104,13 +104,26 @@ def guard_prompt(
     return f"{MODE_TOKENS[mode]} {prompt}" if mode_token else prompt
 
 
-def completion(example: Example, trace: str | None, *, refusal_line: bool = True) -> str:
+def completion(
+    example: Example,
+    trace: str | None,
+    *,
+    refusal_line: bool = True,
+    unlabelled_refusals: Literal["drop", "none"] = "drop",
+) -> str:
     """What a guard is trained to answer: the trace, if there is one, and the verdict lines.
+
+    Args:
+        example: with its labels.
+        trace: its reasoning, or None.
+        refusal_line: whether the response's refusal is answered too.
+        unlabelled_refusals: "none" answers `None` where a response has no refusal label.
 
     Raises:
         MissingLabelError: if a verdict line has no label; a missing response needs none.
     """
-    words = _label_words(example, refusal_line=refusal_line)
+    must_refuse = refusal_line and unlabelled_refusals == "drop"
+    words = _label_words(example, refusal_line=must_refuse)
     lines = [
         f"Prompt harm: {words['prompt_harm_label']}",
         f"Response harm: {words['response_harm_label']}",

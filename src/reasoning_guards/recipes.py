@@ -1,6 +1,6 @@
 """One model variant as a frozen value: equal values are the same experiment."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -23,9 +23,13 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-_MAIN = Field(default="main", exclude_if=lambda revision: revision == "main")
-"""A dataset's revision. The default is left out of the value's JSON, and so of its key; which
-commit it was stands in the artifact's manifest."""
+def _unless(default: object) -> Any:
+    """A field that is left out of the value's JSON, and so of its key, while it has its default."""
+    return Field(default=default, exclude_if=lambda value: value == default)
+
+
+_MAIN = _unless("main")
+"""A dataset's revision; which commit it was stands in the artifact's manifest."""
 
 
 class TraceSpec(Value):
@@ -78,6 +82,26 @@ class Backbone(Value):
     refusal_line: bool = True
 
 
+class Reading(Value):
+    """How rows become examples where the paper leaves it open; each default is said why on the
+    book's page of deviations.
+
+    Attributes:
+        redacted: what becomes of Aegis 2.0's rows whose prompt is the word REDACTED.
+        toxic_chat_rows: the rows of ToxicChat that people annotated, or all of them.
+        jailbreakbench_prompt: the column that is paired with JailbreakBench's responses.
+        cosapien_partial: what a request of CoSApien is that may be answered in part.
+        prompt_task_response: what the guard reads as the response when the prompt is scored:
+            nothing, or the row's own.
+    """
+
+    redacted: Literal["drop", "keep"] = _unless("drop")
+    toxic_chat_rows: Literal["annotated", "all"] = _unless("annotated")
+    jailbreakbench_prompt: Literal["prompt", "goal"] = _unless("prompt")
+    cosapien_partial: Literal["harmful", "unharmful"] = _unless("harmful")
+    prompt_task_response: Literal["empty", "given"] = _unless("empty")
+
+
 class Cell(Value):
     """One number of a results table: a labelled set and the task it is scored on.
 
@@ -87,6 +111,7 @@ class Cell(Value):
             trained on), or None where each example brings its policy.
         labels: "random" in the null world.
         revision: branch, tag or commit of a hub set.
+        reading: how its rows are read.
     """
 
     dataset: str
@@ -95,6 +120,7 @@ class Cell(Value):
     policy: str | None = None
     labels: Literal["given", "random"] = "given"
     revision: str = _MAIN
+    reading: Reading = _unless(Reading())
 
     @property
     def name(self) -> str:
@@ -153,6 +179,10 @@ class Recipe(Value):
         train_revision: branch, tag or commit of a hub set.
         n_train: size of the random subset, or None for the whole training split.
         subset_seed: draws the subset.
+        subset: "nested", a smaller subset of one seed is the head of a larger one; or
+            "independent", drawn anew for each size.
+        stratified: whether each subset has the whole split's shares of labels, to within an
+            example or two, where chance would miss them.
         labels: "given"; or "random", the null world in which there is nothing to learn.
         traces: None trains a non-reasoning guard.
         dual: True for half the examples with their trace and half without, the mode token first
@@ -162,6 +192,9 @@ class Recipe(Value):
             the mix's before it is.
         mix: what else is learnt.
         kept_epochs: after which epochs the weights are kept as well, to be asked as they were then.
+        reading: how rows are read that are learnt from.
+        unlabelled_refusals: what becomes of answered examples without a refusal label where the
+            refusal line is asked for: left out, or taught the word `None` for it.
     """
 
     backbone: Backbone
@@ -174,11 +207,13 @@ class Recipe(Value):
     dual: bool | Literal["both"] = False
     sft: SFT
     seed: int = 0
-    decontamination: Annotated[
-        Decontamination | None, Field(exclude_if=lambda value: value is None)
-    ] = None
-    kept_epochs: Annotated[tuple[int, ...], Field(exclude_if=lambda epochs: not epochs)] = ()
-    mix: Annotated[Mix | None, Field(exclude_if=lambda value: value is None)] = None
+    kept_epochs: tuple[int, ...] = _unless(())
+    decontamination: Decontamination | None = _unless(None)
+    mix: Mix | None = _unless(None)
+    reading: Reading = _unless(Reading())
+    subset: Literal["nested", "independent"] = _unless("nested")
+    stratified: bool = _unless(False)
+    unlabelled_refusals: Literal["drop", "none"] = _unless("drop")
 
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:
@@ -243,7 +278,7 @@ class Generation(Value):
     mode: Mode
     decoding: Decoding
     engine: Engine
-    epoch: Annotated[int | None, Field(exclude_if=lambda epoch: epoch is None)] = None
+    epoch: int | None = _unless(None)
 
     @model_validator(mode="after")
     def _epoch_is_kept(self) -> "Generation":

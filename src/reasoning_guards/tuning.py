@@ -20,12 +20,12 @@ from reasoning_guards.study import Study, Variant
 
 RESULTS = "tuning.csv"
 SEEDS = (0, 1)
-VALIDATED = 150
-LEARNING_RATES = (1e-3, 2e-3, 4e-3, 8e-3)
+VALIDATED = 100
+LEARNING_RATES = (1e-3, 2e-3, 4e-3)
 KINDS: dict[str, tuple[TraceSpec | None, tuple[int, ...]]] = {
-    "nr": (None, (6, 12, 24)),
-    "r_1": (TraceSpec(teacher="rule", sentences=1), (3, 6, 12)),
-    "r_full": (TraceSpec(teacher="rule"), (3, 6, 12)),
+    "nr": (None, (4, 8, 12)),
+    "r_1": (TraceSpec(teacher="rule", sentences=1), (2, 4, 6)),
+    "r_full": (TraceSpec(teacher="rule"), (2, 4, 6)),
 }
 SHARED = (["nr"], ["r_1", "r_full"])
 """Kinds that share their settings, since they share a profile's."""

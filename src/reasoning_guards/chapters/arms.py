@@ -80,13 +80,16 @@ def guards(
     decontamination = Decontamination(
         cells=benchmarks.scored(profile), near=profile.overlapping == "drop_near"
     )
+    train_set = benchmarks.set_name(profile.train_set)
     return {
         seed: Recipe(
             backbone=backbone,
-            train_set=benchmarks.set_name(profile.train_set),
+            train_set=train_set,
             train_revision=benchmarks.revision(profile, profile.train_set),
             n_train=profile.n_train,
             subset_seed=seed,
+            subset=profile.subset,
+            stratified=profile.stratified,
             traces=traces,
             dual=dual,
             sft=sft,
@@ -94,6 +97,8 @@ def guards(
             decontamination=decontamination if dropped else None,
             mix=_mix(profile, seed) if dialogues else None,
             kept_epochs=kept_epochs,
+            reading=benchmarks.reading(profile, train_set, None),
+            unlabelled_refusals=profile.unlabelled_refusals if profile.refusal_line else "drop",
         )
         for seed, backbone in backbones_by_seed(profile).items()
     }

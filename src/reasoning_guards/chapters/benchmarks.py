@@ -6,8 +6,9 @@ from pathlib import Path
 from reasoning_guards import claims, datasets
 from reasoning_guards.datasets import own
 from reasoning_guards.errors import UserError
+from reasoning_guards.examples import Task
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Cell
+from reasoning_guards.recipes import Cell, Reading
 
 # Whose taxonomy a hub benchmark is judged by: the one the guard was trained on (our choice; the
 # paper does not say). In the embedded world each example brings its policy.
@@ -49,6 +50,7 @@ def safety_cells(profile: Profile) -> tuple[Cell, ...]:
             split=datasets.TEST_SPLITS.get(dataset, "test"),
             policy=policy,
             revision=revision(profile, dataset),
+            reading=reading(profile, dataset, task),  # type: ignore[arg-type]
         )
         for dataset, task in names
     )
@@ -63,6 +65,7 @@ def custom_cells(profile: Profile) -> tuple[Cell, ...]:
             task=task,  # type: ignore[arg-type]  # the ledger's cells name a task
             split=datasets.TEST_SPLITS.get(dataset, "test"),
             revision=revision(profile, dataset),
+            reading=reading(profile, dataset, task),  # type: ignore[arg-type]
         )
         for dataset, task in names
     )
@@ -89,6 +92,15 @@ def revision(profile: Profile, dataset: str) -> str:
     return profile.dataset_revisions.get(datasets.hub_id(dataset) or "", "main")
 
 
+def reading(profile: Profile, dataset: str, task: Task | None) -> Reading:
+    """How the profile has a set read for a task, or for training (None): its choices that matter.
+
+    A choice about one dataset so changes the keys of what is made from that dataset, and no other.
+    """
+    wanted = Reading(**{field: getattr(profile, field) for field in Reading.model_fields})
+    return datasets.reading(dataset, task, wanted)
+
+
 def own_cells(profile: Profile) -> tuple[Cell, ...]:
     """What is scored on the profile's own benchmarks: each task that they label.
 
@@ -96,7 +108,11 @@ def own_cells(profile: Profile) -> tuple[Cell, ...]:
         own.OwnSetError, UserError: on the first thing in their files that is wrong.
     """
     names = [set_name(benchmark) for benchmark in profile.benchmarks]
-    return tuple(Cell(dataset=name, task=task) for name in names for task in own.spec(name).tasks)
+    return tuple(
+        Cell(dataset=name, task=task, reading=reading(profile, name, task))
+        for name in names
+        for task in own.spec(name).tasks
+    )
 
 
 def set_name(given: str) -> str:

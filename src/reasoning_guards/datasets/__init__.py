@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from reasoning_guards import policies
 from reasoning_guards.datasets import (
@@ -23,9 +24,10 @@ from reasoning_guards.datasets import (
 from reasoning_guards.datasets.rows import select
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, Policy, Task
+from reasoning_guards.recipes import Reading
 from reasoning_guards.synthetic import corpora
 
-_HUB_SETS = {
+_HUB_SETS: dict[str, Callable[..., list[Example]]] = {
     wildguardmix.HUB_ID: wildguardmix.examples,
     aegis2.HUB_ID: aegis2.examples,
     openai_moderation.HUB_ID: openai_moderation.examples,
@@ -34,7 +36,7 @@ _HUB_SETS = {
     jailbreakbench.HUB_ID: jailbreakbench.examples,
     xstest.HUB_ID: xstest.examples,
 }
-_WITH_POLICIES: dict[str, Callable[[str, Task | None, str], list[Example]]] = {
+_WITH_POLICIES: dict[str, Callable[..., list[Example]]] = {
     topic_following.HUB_ID: topic_following.examples,
     **{
         f"{dynaguardrail.HUB_ID}/{part}": partial(dynaguardrail.examples, part)
@@ -69,6 +71,15 @@ TEST_SPLITS = {
 }
 """The hub's name of the split that is scored, where that is not `test`."""
 
+OPTIONS: dict[str, tuple[str, ...]] = {
+    wildguardmix.HUB_ID: ("prompt_task_response",),
+    aegis2.HUB_ID: ("redacted", "prompt_task_response"),
+    toxic_chat.HUB_ID: ("toxic_chat_rows",),
+    jailbreakbench.HUB_ID: ("jailbreakbench_prompt",),
+    cosapien.HUB_ID: ("cosapien_partial",),
+}
+"""What a hub dataset's rows leave open, as fields of `Reading`; the others leave nothing open."""
+
 _OWN_POLICY = {wildguardmix.HUB_ID: "wildguardmix", aegis2.HUB_ID: "aegis2"}
 
 
@@ -102,6 +113,7 @@ def load(
     task: Task | None,
     policy: Policy | None = None,
     revision: str = "main",
+    reading: Reading = Reading(),  # noqa: B008  # frozen
 ) -> tuple[Example, ...]:
     """The examples of a split, ready for a task, or for training where the task is None.
 
@@ -116,18 +128,21 @@ def load(
             your own, topic following and the custom-policy suites always keep the policies that
             they carry.
         revision: branch, tag or commit of a hub set; `commit` tells what it was.
+        reading: how rows are read where the paper leaves it open.
 
     Raises:
         UnknownDatasetError, NoPolicyError, rows.NoExamplesError: as their names say. And whatever
             reading the set raises, which is one clear sentence too.
     """
     if name.startswith(own.PREFIX):
-        return tuple(own.load(name, split, task))
+        return tuple(own.load(name, split, task, reading.prompt_task_response))
     if name in corpora.SETS:
         examples = corpora.load(name, split)  # type: ignore[arg-type]  # refuses unknown splits
-        return tuple(select(examples, task, name, split))
+        given = reading.prompt_task_response
+        return tuple(select(examples, task, name, split, prompt_task_response=given))
+    options = _options(name, reading)
     if name in _WITH_POLICIES:
-        return tuple(_WITH_POLICIES[name](split, task, revision))
+        return tuple(_WITH_POLICIES[name](split, task, revision, **options))
     if name not in _HUB_SETS:
         known = [*_HUB_SETS, *_WITH_POLICIES, *corpora.SETS]
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
@@ -139,7 +154,23 @@ def load(
                 f"of {', '.join(policies.names())}."
             )
         policy = policies.load(_OWN_POLICY[name])
-    return tuple(_HUB_SETS[name](split, policy, task, revision))
+    return tuple(_HUB_SETS[name](split, policy, task, revision, **options))
+
+
+def reading(name: str, task: Task | None, wanted: Reading) -> Reading:
+    """Those of the wanted choices that a set and task leave open; the others as by default.
+
+    Two readings of a set are equal if and only if its examples are read alike.
+    """
+    fields = _options(name, wanted) if hub_id(name) else {"prompt_task_response"}
+    if task != "prompt":
+        fields = set(fields) - {"prompt_task_response"}
+    return Reading(**{field: getattr(wanted, field) for field in fields})
+
+
+def _options(name: str, wanted: Reading) -> dict[str, Any]:
+    """What a hub set's reader is told of a reading."""
+    return {field: getattr(wanted, field) for field in OPTIONS.get(hub_id(name) or "", ())}
 
 
 def policy(name: str) -> Policy:

@@ -30,6 +30,7 @@ def examples(
     task: Task | None,
     revision: str = "main",
     redacted: Literal["drop", "keep"] = "drop",
+    prompt_task_response: Literal["empty", "given"] = "empty",
 ) -> list[Example]:
     """The split's examples for a task, or for training (None); see `rows.for_task`.
 
@@ -41,6 +42,7 @@ def examples(
         redacted: what becomes of rows whose prompt is the word REDACTED. The paper does not say;
             their labels speak of a text that is not there, so they are dropped and counted in
             the log.
+        prompt_task_response: see `rows.for_task`.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
@@ -48,7 +50,8 @@ def examples(
     found = list(read(HUB_ID, SPLITS, split, revision))
     kept = [row for row in found if redacted == "keep" or row.text("prompt") != "REDACTED"]
     log_left_out(len(found) - len(kept), "an unredacted prompt", HUB_ID, split)
-    return select([example(row, policy) for row in kept], task, HUB_ID, split)
+    judged = [example(row, policy) for row in kept]
+    return select(judged, task, HUB_ID, split, prompt_task_response=prompt_task_response)
 
 
 def example(row: Row, policy: Policy) -> Example:

@@ -34,7 +34,7 @@ def examples(
     split: str,
     task: Task | None,
     revision: str = "main",
-    partial: Literal["harmful", "unharmful"] = "harmful",
+    cosapien_partial: Literal["harmful", "unharmful"] = "harmful",
 ) -> list[Example]:
     """The examples of one setting.
 
@@ -43,19 +43,20 @@ def examples(
         split: the same, since the hub has a split per setting.
         task: what they are scored on.
         revision: branch, tag or commit on the hub.
-        partial: what a request is that may be answered in part only.
+        cosapien_partial: what a request is that may be answered in part only.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
     found = read(HUB_ID, SPLITS, split, revision)
-    return select([example(row, partial) for row in found], task, f"{HUB_ID}/{part}", split)
+    judged = [example(row, cosapien_partial) for row in found]
+    return select(judged, task, f"{HUB_ID}/{part}", split)
 
 
-def example(row: Row, partial: Literal["harmful", "unharmful"] = "harmful") -> Example:
+def example(row: Row, cosapien_partial: Literal["harmful", "unharmful"] = "harmful") -> Example:
     """One row as an example."""
     prompt = row.text("prompt")
-    meanings = {"allowed": False, "disallowed": True, "partial": partial == "harmful"}
+    meanings = {"allowed": False, "disallowed": True, "partial": cosapien_partial == "harmful"}
     return Example(
         id=row.id,
         cluster=row.cluster(prompt),

@@ -13,6 +13,8 @@ Which text the paper pairs with the response is not stated: `prompt` is our gues
 the alternative.
 """
 
+from typing import Literal
+
 from reasoning_guards.datasets.rows import Count, Row, read, select
 from reasoning_guards.examples import Example, Policy, Task
 
@@ -24,24 +26,31 @@ _JAILBROKEN = {1: True, 0: False}
 
 
 def examples(
-    split: str, policy: Policy, task: Task | None, revision: str = "main"
+    split: str,
+    policy: Policy,
+    task: Task | None,
+    revision: str = "main",
+    jailbreakbench_prompt: Literal["prompt", "goal"] = "prompt",
 ) -> list[Example]:
-    """The split's examples for a task; see `rows.for_task`.
+    """The split's examples for a task, with the prompt of one column; see `rows.for_task`.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
-    found = [example(row, policy) for row in read(HUB_ID, SPLITS, split, revision)]
+    rows = read(HUB_ID, SPLITS, split, revision)
+    found = [example(row, policy, jailbreakbench_prompt) for row in rows]
     return select(found, task, HUB_ID, split, PUBLISHED)
 
 
-def example(row: Row, policy: Policy) -> Example:
+def example(
+    row: Row, policy: Policy, jailbreakbench_prompt: Literal["prompt", "goal"] = "prompt"
+) -> Example:
     """One row as an example; rows that pursue one goal share a cluster."""
     return Example(
         id=row.id,
         cluster=row.cluster(row.text("goal")),
         policy=policy,
-        prompt=row.text("prompt"),
+        prompt=row.text(jailbreakbench_prompt),
         response=row.text("target_response"),
         response_harmful=row.label("human_majority", _JAILBROKEN),
     )

@@ -103,7 +103,12 @@ def policy(name: str) -> Policy:
     return Policy(name=name, text=spec(name).policy.strip())
 
 
-def load(name: str, split: str, task: Task | None) -> list[Example]:
+def load(
+    name: str,
+    split: str,
+    task: Task | None,
+    prompt_task_response: Literal["empty", "given"] = "empty",
+) -> list[Example]:
     """The examples of an adopted set for a task, or for training (None); see `rows.for_task`.
 
     Raises:
@@ -112,7 +117,7 @@ def load(name: str, split: str, task: Task | None) -> list[Example]:
     """
     described = spec(name)
     found = [_example(row, described, name) for row in _adopted_rows(name, described, split)]
-    return select(found, task, name, split)
+    return select(found, task, name, split, prompt_task_response=prompt_task_response)
 
 
 def traces(sentences: int | None, examples: list[Example]) -> list[str | None]:

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from reasoning_guards.datasets import hub
 from reasoning_guards.errors import UserError
@@ -104,6 +104,11 @@ class Row:
             MissingColumnError, NotTextError: if there is no column, or something else in it.
         """
         value = self.cell(column)
+        if isinstance(value, str) and not _is_whole(value):
+            raise NotTextError(
+                f"{self._place(column)}: the text holds half a character, a surrogate without its "
+                "other half; mend this row."
+            )
         if value is None or isinstance(value, str):
             return value
         raise NotTextError(
@@ -145,7 +150,7 @@ class Row:
         found: list[tuple[str, ...]] = []
         for entry in value if isinstance(value, list) else [None]:
             cells = [entry.get(name) if isinstance(entry, dict) else None for name in names]
-            texts = tuple(cell for cell in cells if isinstance(cell, str))
+            texts = tuple(cell for cell in cells if isinstance(cell, str) and _is_whole(cell))
             if len(texts) < len(names):
                 raise NotTextError(
                     f"{self._place(column)}: must be a list of records with texts under "
@@ -179,15 +184,22 @@ def read(
         yield Row(hub_id, split, number, cells)
 
 
-def for_task(examples: Iterable[Example], task: Task | None) -> list[Example]:
+def for_task(
+    examples: Iterable[Example],
+    task: Task | None,
+    prompt_task_response: Literal["empty", "given"] = "empty",
+) -> list[Example]:
     """The examples that a task can be scored on, or that a guard can be trained on (task None).
 
-    For the prompt task, labelled prompts, each with an empty response, as the paper scores them.
+    For the prompt task, labelled prompts, each with an empty response, as the field scores them,
+    or with the one that it was given.
     For the response task, labelled responses. For training, both labels as they stand: examples
     without a prompt label, or with a response that is not labelled, are left out.
     """
     if task == "prompt":
         blank = {"response": None, "response_harmful": None, "response_refusal": None}
+        if prompt_task_response == "given":
+            blank = {}
         return [
             example.model_copy(update=blank)
             for example in examples
@@ -209,6 +221,7 @@ def select(
     dataset: str,
     split: str,
     published: Mapping[tuple[str, Task], Count] | None = None,
+    prompt_task_response: Literal["empty", "given"] = "empty",
 ) -> list[Example]:
     """`for_task`, with what was left out logged and the counts held against the published ones.
 
@@ -218,7 +231,7 @@ def select(
     Warns:
         CountWarning: if the counts for this split and task were published and are others.
     """
-    kept = for_task(examples, task)
+    kept = for_task(examples, task, prompt_task_response)
     purpose = f"the {task} task" if task else "training"
     if not kept:
         raise NoExamplesError(
@@ -244,6 +257,15 @@ def log_left_out(count: int, missing: str, dataset: str, split: str) -> None:
     """Log how many rows of a split were left out, and for want of what."""
     if count:
         _log.info("%s, split %r: left out %d rows without %s", dataset, split, count, missing)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is characters throughout: JSON can hold halves, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: object) -> str:

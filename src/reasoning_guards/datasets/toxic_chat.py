@@ -8,8 +8,10 @@ Real-World User-AI Conversation", arXiv:2310.17389. An invented row:
      "human_annotation": true, "toxicity": 1, "jailbreaking": 0, "openai_moderation": "[]"}
 
 The paper does not state its subset. Ours is a guess: the rows that people annotated, with
-toxicity as the target (2,853 rows).
+toxicity as the target (2,853 rows); all rows are the alternative.
 """
+
+from typing import Literal
 
 from reasoning_guards.datasets.rows import Count, Row, log_left_out, read, select
 from reasoning_guards.examples import Example, Policy, Task
@@ -22,14 +24,20 @@ _YES = {1: True, 0: False}
 
 
 def examples(
-    split: str, policy: Policy, task: Task | None, revision: str = "main"
+    split: str,
+    policy: Policy,
+    task: Task | None,
+    revision: str = "main",
+    toxic_chat_rows: Literal["annotated", "all"] = "annotated",
 ) -> list[Example]:
-    """The split's human-annotated examples for a task; see `rows.for_task`.
+    """The split's examples for a task, of human-annotated rows or of all; see `rows.for_task`.
 
     Raises:
         UserError: whatever `rows.read`, `Row` and `rows.select` raise.
     """
     found = list(read(HUB_ID, SPLITS, split, revision))
+    if toxic_chat_rows == "all":  # of which no count was published
+        return select([example(row, policy) for row in found], task, HUB_ID, split)
     annotated = [row for row in found if row.label("human_annotation", _YES)]
     log_left_out(len(found) - len(annotated), "a human annotation", HUB_ID, split)
     return select([example(row, policy) for row in annotated], task, HUB_ID, split, PUBLISHED)

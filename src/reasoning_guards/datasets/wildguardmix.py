@@ -13,6 +13,8 @@ and Refusals of LLMs", arXiv:2406.18495. An invented row:
 and so are response and response labels of a prompt-only row.
 """
 
+from typing import Literal
+
 from reasoning_guards.datasets.rows import Count, Row, log_left_out, read, select
 from reasoning_guards.examples import Example, Policy, Task
 
@@ -28,7 +30,11 @@ _REFUSAL = {"refusal": True, "compliance": False}
 
 
 def examples(
-    split: str, policy: Policy, task: Task | None, revision: str = "main"
+    split: str,
+    policy: Policy,
+    task: Task | None,
+    revision: str = "main",
+    prompt_task_response: Literal["empty", "given"] = "empty",
 ) -> list[Example]:
     """The split's examples for a task, or for training (None); see `rows.for_task`.
 
@@ -40,7 +46,8 @@ def examples(
     found = list(read(HUB_ID, SPLITS, split, revision))
     whole = [row for row in found if row.text_or_none("prompt") is not None]
     log_left_out(len(found) - len(whole), "a prompt", HUB_ID, split)
-    return select([example(row, policy) for row in whole], task, HUB_ID, split, PUBLISHED)
+    judged = [example(row, policy) for row in whole]
+    return select(judged, task, HUB_ID, split, PUBLISHED, prompt_task_response)
 
 
 def example(row: Row, policy: Policy) -> Example:

@@ -1,25 +1,18 @@
 """What a recipe trains on: token ids of prompt and completion, and which of them carry the loss."""
 
-import logging
 import random
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning_guards import datasets, prompts, traces
-from reasoning_guards.datasets import overlap
+from reasoning_guards import prompts, traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, with_random_labels
 from reasoning_guards.recipes import Mode, Recipe
-
-_log = logging.getLogger(__name__)
+from reasoning_guards.training import splits
 
 
 class TooFewExamplesError(UserError):
     """A recipe asks for more training examples than its set has."""
-
-
-class NoRefusalLabelsError(UserError):
-    """Guards are to learn the refusal line from a set that labels no refusals."""
 
 
 class NoNullTracesError(UserError):
@@ -43,12 +36,16 @@ class TrainingData:
         input_ids, completion_mask: per sequence, one entry per token.
         shortened: sequences whose judged text was shortened.
         unlabelled: examples of the whole split left out for want of a refusal label.
+        drawn: ids of the examples that were drawn, in the order of the draw, those of a mix last.
+        untraced: those of them that are not learnt from, since the teacher has no trace for them.
     """
 
     input_ids: list[list[int]]
     completion_mask: list[list[int]]
     shortened: int
     unlabelled: int
+    drawn: list[str]
+    untraced: list[str]
 
 
 def lessons(recipe: Recipe) -> list[Lesson]:
@@ -109,8 +106,9 @@ def _taught(recipe: Recipe, dataset: str, examples: list[Example], seed: int) ->
 def subset(recipe: Recipe) -> list[Example]:
     """The random subset of the training set, the same whatever else varies; no mix is in it.
 
-    Subsets of one seed are nested: the smaller is the head of the larger. A guard that is asked
-    for the refusal line learns from no answered example without a refusal label.
+    Subsets of one seed are nested, the smaller the head of the larger, unless the recipe has them
+    independent. A guard that is asked for the refusal line learns from no answered example without
+    a refusal label, unless the recipe has it answered by `None`.
 
     Raises:
         TooFewExamplesError: if the training split, or what is left of it, is smaller than
@@ -137,7 +135,7 @@ def _drawn(recipe: Recipe) -> tuple[list[Example], list[Example], int]:
         return examples, [], unlabelled
     wanted = mix.examples if mix.ratio is None else round(mix.ratio * len(examples))
     seed = None if wanted is None else f"mix/{mix.seed}"
-    found, more = _learnable(recipe, mix.dataset, mix.revision, seed)
+    found, more = splits.learnable(recipe, mix.dataset, mix.revision, seed)
     if wanted is not None and wanted > len(found):
         raise TooFewExamplesError(
             f"The mix is to have {wanted} examples, but the training split of {mix.dataset} has "
@@ -148,8 +146,14 @@ def _drawn(recipe: Recipe) -> tuple[list[Example], list[Example], int]:
 
 def _subset(recipe: Recipe) -> tuple[list[Example], int]:
     """The subset, and how many examples of the whole split had no label for the refusal line."""
-    seed = None if recipe.n_train is None else f"subset/{recipe.subset_seed}"
-    examples, unlabelled = _learnable(recipe, recipe.train_set, recipe.train_revision, seed)
+    seed = f"subset/{recipe.subset_seed}"
+    if recipe.subset == "independent":
+        seed += f"/{recipe.n_train}"
+    examples, unlabelled = splits.learnable(
+        recipe, recipe.train_set, recipe.train_revision, seed if recipe.n_train else None
+    )
+    if recipe.n_train and recipe.stratified:
+        examples = splits.stratified(examples)
     if recipe.n_train is not None and recipe.n_train > len(examples):
         without = f" ({unlabelled} more have no refusal label)" if unlabelled else ""
         raise TooFewExamplesError(
@@ -157,55 +161,6 @@ def _subset(recipe: Recipe) -> tuple[list[Example], int]:
             f"{len(examples)} examples{without}: ask for at most that many, or None for all."
         )
     return examples[: recipe.n_train], unlabelled
-
-
-def _learnable(
-    recipe: Recipe, dataset: str, revision: str, seed: str | None
-) -> tuple[list[Example], int]:
-    """What the recipe can learn from a set's training split, and how many lack a refusal label.
-
-    They are shuffled by the seed, if there is one, and else in the set's own order.
-    """
-    split = list(datasets.load(dataset, "train", None, revision=revision))
-    if seed is not None:
-        # Before any is left out: what leaves some out then changes which are there, and not their
-        # order.
-        random.Random(seed).shuffle(split)
-    split = _clean(recipe, dataset, split)
-    examples = [e for e in split if not recipe.backbone.refusal_line or _teaches_refusal(e)]
-    unlabelled = len(split) - len(examples)
-    if unlabelled and all(example.response is None for example in examples):
-        raise NoRefusalLabelsError(
-            f"The training split of {dataset} labels no refusals, so the line "
-            "`Response refusal` cannot be learnt from it: set refusal_line: false."
-        )
-    return examples, unlabelled
-
-
-def _teaches_refusal(example: Example) -> bool:
-    """Whether the refusal line has an answer: its label, or that there is no response."""
-    return example.response is None or example.response_refusal is not None
-
-
-def _clean(recipe: Recipe, dataset: str, examples: list[Example]) -> list[Example]:
-    """The examples without those that the recipe's decontamination leaves out."""
-    if recipe.decontamination is None:
-        return examples
-    scored: list[Example] = []
-    for cell in recipe.decontamination.cells:
-        policy = datasets.policy(cell.policy) if cell.policy else None
-        scored += datasets.load(cell.dataset, cell.split, cell.task, policy, cell.revision)
-    kinds = overlap.find(examples, scored)
-    left_out = {
-        name for name, kind in kinds.items() if recipe.decontamination.near or kind == "exact"
-    }
-    _log.info(
-        "%s: left out %d of %d training examples that overlap with what is scored",
-        dataset,
-        len(left_out),
-        len(examples),
-    )
-    return [example for example in examples if example.id not in left_out]
 
 
 def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
@@ -219,9 +174,13 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
     completion_mask: list[list[int]] = []
     shortened = 0
     examples, added, unlabelled = _drawn(recipe)
-    for lesson in _lessons(recipe, examples, added):
+    taught = _lessons(recipe, examples, added)
+    for lesson in taught:
         completion = prompts.completion(
-            lesson.example, lesson.trace, refusal_line=recipe.backbone.refusal_line
+            lesson.example,
+            lesson.trace,
+            refusal_line=recipe.backbone.refusal_line,
+            unlabelled_refusals=recipe.unlabelled_refusals,
         )
         answer = tokenizer(completion, add_special_tokens=False)["input_ids"]
         answer.append(tokenizer.eos_token_id)
@@ -237,4 +196,7 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
         shortened += prompt.shortened
         input_ids.append(prompt.ids + answer)
         completion_mask.append([0] * len(prompt.ids) + [1] * len(answer))
-    return TrainingData(input_ids, completion_mask, shortened, unlabelled)
+    drawn = [example.id for example in [*examples, *added]]
+    learnt = {lesson.example.id for lesson in taught}
+    untraced = [name for name in drawn if name not in learnt]
+    return TrainingData(input_ids, completion_mask, shortened, unlabelled, drawn, untraced)

@@ -1,5 +1,6 @@
 """Supervised fine-tuning with TRL: load, trainer, train, save."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -22,12 +23,14 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
     """Fine-tune the recipe's backbone and leave a hub-format checkpoint in the folder.
 
     A folder that holds a killed run's trainer state is gone on from, with the same result as a run
-    that was never killed. The folder ends up with the weights, the tokenizer and
-    `log_history.json` (loss and learning rate by step).
+    that was never killed. The folder ends up with the weights, the tokenizer,
+    `log_history.json` (loss and learning rate by step) and `examples.json` (ids of the examples
+    that were drawn, in order, and of those among them that have no trace).
 
     Returns:
-        Notes for the manifest: sequences, tokens, shortened sequences, examples left out for want
-        of a refusal label, of which commit a hub set was, steps, final loss.
+        Notes for the manifest: sequences, tokens, shortened sequences, examples drawn and the
+        SHA-256 of their ids, one a line; examples left out for want of a refusal label, of which
+        commit a hub set was, steps, final loss.
 
     Raises:
         DevicesError: on "cuda", unless there is exactly one GPU to be seen.
@@ -63,6 +66,9 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
     trainer.save_model(str(folder))
     tokenizer.save_pretrained(folder)
     (folder / "log_history.json").write_text(json.dumps(trainer.state.log_history))
+    (folder / "examples.json").write_text(
+        json.dumps({"drawn": data.drawn, "without_trace": data.untraced})
+    )
     (folder / "training_args.bin").unlink()  # a pickle; the recipe says it all
     shutil.rmtree(state)
     return {
@@ -70,6 +76,8 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         "tokens": sum(map(len, data.input_ids)),
         "completion_tokens": sum(map(sum, data.completion_mask)),
         "shortened": data.shortened,
+        "examples": len(data.drawn),
+        "examples_sha256": hashlib.sha256("\n".join(data.drawn).encode()).hexdigest(),
         "dataset_commit": datasets.commit(recipe.train_set, recipe.train_revision),
         **(
             {"mix_commit": datasets.commit(recipe.mix.dataset, recipe.mix.revision)}
