@@ -18,12 +18,15 @@ TRAINING = ("synthetic/meadow", "synthetic/orchard", "synthetic/lanes")
 LABELLED_SPLITS = [(name, split) for name, spec in sets.SETS.items() for split in spec.sizes]
 KNOWN_SPLITS = [(name, split) for name, split in LABELLED_SPLITS if split != "test"]
 FROZEN = "25ddce53bacfe646"
+LATE = "@@"
 
 
-def fingerprint() -> str:
-    """Of every example of every set."""
+def fingerprint(late: bool = False) -> str:
+    """Of every example of every set; or of those that came after the world was frozen."""
     digest = hashlib.sha256()
     for name, split in LABELLED_SPLITS:
+        if sets.SETS[name].late != late:
+            continue
         for example in corpora.load(name, split):
             digest.update(example.model_dump_json().encode())
     return digest.hexdigest()[:16]
@@ -67,6 +70,7 @@ def test_every_action_cluster_has_harmful_and_harmless_objects_or_advice() -> No
 def test_the_world_is_frozen() -> None:
     """A change of any text or label of any set raises WORLD_VERSION and rebuilds the backbones."""
     assert (corpora.WORLD_VERSION, fingerprint()) == (2, FROZEN)
+    assert fingerprint(late=True) == LATE
 
 
 def test_sets_are_the_same_in_another_process_with_another_hash_seed() -> None:
@@ -290,3 +294,22 @@ def test_unknown_sets_and_splits_are_refused(name: str, split: sets.Split) -> No
 def test_malformed_ids_are_refused() -> None:
     with pytest.raises(corpora.UnknownSetError):
         corpora.gold("synthetic/meadow/train/x")
+
+
+def test_commons_has_meadow_s_prompts_and_a_policy_for_each_of_them() -> None:
+    commons = corpora.load("synthetic/commons", "train")
+    policies = {example.policy.text for example in commons}
+    assert len(policies) == len(commons)
+    banned = [policy.count(" banned") for policy in policies]
+    assert set(banned) == {6}
+    others = {
+        prompt
+        for name, split in LABELLED_SPLITS
+        if split != "train"
+        for prompt in prompts(name, split)
+    }
+    assert not {example.prompt for example in commons} & others
+    agree = sum(
+        corpora.gold(example.id).prompt_harmful == example.prompt_harmful for example in commons
+    )
+    assert 0.94 < agree / len(commons) < 0.99

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 import tiny_guards
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
 from reasoning_guards import artifacts, generation, prompts, traces
 from reasoning_guards.chapters import arms
@@ -36,7 +38,7 @@ from reasoning_guards.resources import Resources
 from reasoning_guards.synthetic import corpora
 from reasoning_guards.synthetic import tokenizer as words
 from reasoning_guards.training import data, sft, splits
-from reasoning_guards.worker import Job
+from reasoning_guards.worker import Builder, Job
 
 HYPERPARAMETERS = SFT(
     epochs=5,
@@ -199,6 +201,14 @@ def test_a_dual_guard_reasons_on_a_random_half_and_answers_directly_on_the_other
         text = tokenizer.decode(ids)
         assert text.startswith(f"<bos> {prompts.MODE_TOKENS[lesson.mode]} policy")
         assert ("<think>" in text) == (lesson.mode == "reasoning")
+
+
+def test_a_guard_of_both_modes_sees_each_example_once_in_each() -> None:
+    lessons = data.lessons(REASONING.model_copy(update={"dual": "both"}))
+    reasoned = data.lessons(REASONING)
+    assert lessons[:64] == reasoned
+    assert [lesson.example for lesson in lessons[64:]] == [lesson.example for lesson in reasoned]
+    assert {(lesson.mode, lesson.trace) for lesson in lessons[64:]} == {("non-reasoning", None)}
 
 
 def test_the_null_world_changes_labels_and_nothing_else() -> None:
@@ -495,3 +505,44 @@ def test_a_killed_training_goes_on_to_the_weights_of_one_that_was_not_killed(
     assert '"killed": true' in (folder / "log_history.json").read_text()
     assert not (folder / "trainer").exists()
     assert_same_weights(trained, folder)
+
+
+@pytest.mark.slow
+def test_weights_are_kept_after_the_epochs_asked_for_and_change_nothing_else(
+    trained: Path, cache: Path
+) -> None:
+    keeping = REASONING.model_copy(update={"kept_epochs": (1, 4)})
+    folder = artifacts.make(keeping, lambda made: sft.train(keeping, made, Resources()))
+    assert_same_weights(trained, folder)
+    assert sorted(path.name for path in folder.glob("epoch-*")) == ["epoch-1", "epoch-4"]
+    early, late = (load_file(folder / f"epoch-{n}" / "model.safetensors") for n in (1, 4))
+    last = load_file(folder / "model.safetensors")
+
+    def far(weights: dict[str, Any]) -> float:
+        return float(sum((weights[name] - last[name]).norm() for name in last))
+
+    assert far(early) > 2 * far(late) > 0
+    asked = Generation(
+        guard=keeping,
+        cell=Cell(dataset="synthetic/meadow", task="prompt"),
+        limit=2,
+        mode="reasoning",
+        decoding=Decoding(
+            temperature=0, top_p=1, generations=1, max_new_tokens=8, max_length=512
+        ),
+        engine="transformers",
+        epoch=1,
+    )
+    builder = Builder()
+    engine = builder._engine(asked, Resources())
+    assert torch.equal(engine.model.state_dict()["model.norm.weight"], early["model.norm.weight"])
+    whole = builder._engine(asked.model_copy(update={"epoch": None}), Resources())
+    assert torch.equal(whole.model.state_dict()["model.norm.weight"], last["model.norm.weight"])
+
+
+def test_an_epoch_that_is_not_kept_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="kept epochs lie between"):
+        Recipe.model_validate(REASONING.model_dump() | {"kept_epochs": (5,)})
+    kept = Recipe.model_validate(REASONING.model_dump() | {"kept_epochs": (2,)})
+    assert "kept_epochs" not in REASONING.model_dump_json()
+    assert artifacts.key(kept) != artifacts.key(REASONING)

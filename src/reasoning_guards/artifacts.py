@@ -35,7 +35,7 @@ STEP_VERSIONS = {
     "examples": 1,
     "prompts": 1,
     "traces": 1,
-    "training": 2,
+    "training": 1,
     "generation": 3,
     "timing": 1,
 }

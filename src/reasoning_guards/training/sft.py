@@ -143,8 +143,7 @@ def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, An
         "weight_decay": sft.weight_decay,
         "max_grad_norm": 1.0,
         "max_length": None,  # sequences already fit; cutting here would lose the verdict
-        # Rows of like length pad little: a fifth less to compute.
-        "train_sampling_strategy": "sequential" if appended else "group_by_length",
+        "train_sampling_strategy": "sequential" if appended else "random",
         "packing": False,
         "completion_only_loss": True,
         "bf16": sft.precision == "bfloat16",
