@@ -65,14 +65,16 @@ def measure(
 ) -> Measured:
     """A test's difference of F1, by bootstrap; in a single cell, by `single_cells`.
 
+    Variants are compared over the training seeds that all of them have.
+
     Raises:
-        UnpairedError: two variants were not judged on the same examples, or not trained with the
-            same seeds.
+        UnpairedError: two variants were not judged on the same examples, or no training seed is
+            common to all.
     """
     weights, coefficients = test.weights(world), test.coefficients()
     signs = list(coefficients.values())
     level = test.region().level
-    judged = [judgements[name] for name in coefficients]
+    judged = _same_seeds([judgements[name] for name in coefficients])
     bootstrap = partial(bootstrap_contrast, replicates=replicates, seed=seed, level=level)
     f1 = partial(cell_contrast, level=level) if len(weights) == 1 else bootstrap
 
@@ -96,3 +98,11 @@ def measure(
         if beside is None
         else bootstrap(judged, signs, cells(beside, world), policy=policy),
     )
+
+
+def _same_seeds(judged: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The runs of the seeds that all variants have: an arm beside the main ones may have fewer."""
+    if not all("seed" in frame for frame in judged):
+        return judged
+    shared = set.intersection(*(set(frame["seed"]) for frame in judged))
+    return [frame[frame["seed"].isin(shared)] for frame in judged] if shared else judged
