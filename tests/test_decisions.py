@@ -423,6 +423,22 @@ def test_a_claim_without_both_variants_was_not_run(given):
     assert assess(AVERAGE, "hub", given) == Finding("not run")
 
 
+def test_an_arm_with_fewer_seeds_is_compared_over_those_that_both_have():
+    full, few = world_of(0.9, 0.9, seeds=3), world_of(0.7, 0.7, seeds=3)
+    few = few[few["seed"] != 1]
+    found, backwards = (
+        assess(AVERAGE, "embedded", {"r_full": one, "nr": other}, replicates=50)
+        for one, other in ((full, few), (few, full))
+    )
+    same = {"r_full": full[full["seed"] != 1], "nr": few}
+    assert found == assess(AVERAGE, "embedded", same, replicates=50)
+    assert len(found.measured[0].seed_differences) == 2
+    assert backwards.verdict == "opposite seen"
+    strangers = {"r_full": full[full["seed"] == 1], "nr": few}
+    with pytest.raises(intervals.UnpairedError):
+        assess(AVERAGE, "embedded", strangers, replicates=50)
+
+
 def test_a_claim_whose_cells_were_not_judged_was_not_run():
     judged = world_of(0.8, 0.8)
     fewer = judged[judged["cell"] != "synthetic/burr:response"]

@@ -79,8 +79,8 @@ def assess(
         policy: what an unparsable output counts as, beside the best and the worst case.
 
     Raises:
-        UnpairedError: two variants were not judged on the same examples, or not trained with the
-            same seeds.
+        UnpairedError: two variants were not judged on the same examples, or no training seed is
+            common to all of a test.
     """
     if claim.measure is not None or not all(
         can_be_measured(test, world, judgements) for test in claim.tests

@@ -7,12 +7,7 @@ from functools import partial
 import pandas as pd
 
 from reasoning_guards.claims import Test, World, cells
-from reasoning_guards.intervals import (
-    Interval,
-    UnpairedError,
-    bootstrap_contrast,
-    seed_contrasts,
-)
+from reasoning_guards.intervals import Interval, bootstrap_contrast, seed_contrasts
 from reasoning_guards.scoring import ParsePolicy, best_case, cohen_kappa
 from reasoning_guards.single_cells import cell_contrast
 
@@ -70,15 +65,16 @@ def measure(
 ) -> Measured:
     """A test's difference of F1, by bootstrap; in a single cell, by `single_cells`.
 
-    Variants are compared on the training seeds that all of them have.
+    Variants are compared over the training seeds that all of them have.
 
     Raises:
-        UnpairedError: two variants were not judged on the same examples, or have no seed in common.
+        UnpairedError: two variants were not judged on the same examples, or no training seed is
+            common to all.
     """
     weights, coefficients = test.weights(world), test.coefficients()
     signs = list(coefficients.values())
     level = test.region().level
-    judged = _on_common_seeds([judgements[name] for name in coefficients])
+    judged = _same_seeds([judgements[name] for name in coefficients])
     bootstrap = partial(bootstrap_contrast, replicates=replicates, seed=seed, level=level)
     f1 = partial(cell_contrast, level=level) if len(weights) == 1 else bootstrap
 
@@ -104,13 +100,9 @@ def measure(
     )
 
 
-def _on_common_seeds(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
-    """The frames without the seeds that some of them lack; unchanged if one has no seeds."""
-    if not all("seed" in frame for frame in frames):
-        return frames
-    common = set.intersection(*(set(frame["seed"]) for frame in frames))
-    if not common:
-        raise UnpairedError(
-            "Two variants have no training seed in common: train both with the same seeds."
-        )
-    return [frame[frame["seed"].isin(common)] for frame in frames]
+def _same_seeds(judged: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The runs of the seeds that all variants have: an arm beside the main ones may have fewer."""
+    if not all("seed" in frame for frame in judged):
+        return judged
+    shared = set.intersection(*(set(frame["seed"]) for frame in judged))
+    return [frame[frame["seed"].isin(shared)] for frame in judged] if shared else judged
