@@ -52,12 +52,16 @@ def table(
 ) -> pd.DataFrame:
     """How many of each benchmark's examples stand in each training set.
 
+    Args:
+        training, benchmarks: examples by name of the set; each example with an id of its own.
+
     Index: training set and benchmark. Columns: Examples (of the benchmark), Exact and Near.
     """
     counts = []
     for learnt, theirs in training.items():
+        kind = find([example for of in benchmarks.values() for example in of], theirs)
         for benchmark, examples in benchmarks.items():
-            kinds = list(find(examples, theirs).values())
+            kinds = [kind[example.id] for example in examples if example.id in kind]
             counts.append(
                 (learnt, benchmark, len(examples), kinds.count("exact"), kinds.count("near"))
             )
