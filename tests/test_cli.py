@@ -112,7 +112,7 @@ def test_run_asks_the_scheduler_for_every_chapters_answers(capsys, monkeypatch):
     assert cli.main(["run"]) == 0
     wanted = [
         value for chapter in chapters.CHAPTERS.values()
-        for value in chapter(Profile()).generations()
+        for value in chapter(Profile()).values()
     ]  # fmt: skip
     assert asked == wanted
     assert capsys.readouterr().out == "made\n"

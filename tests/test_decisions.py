@@ -452,14 +452,3 @@ def test_a_claim_whose_cells_were_not_judged_was_not_run():
 def test_a_claim_about_another_measure_is_not_judged_by_f1():
     judged = dict.fromkeys(("r_500", "r_5k"), world_of(0.8, 0.8))
     assert assess(load()["rq2_spread_overall"], "embedded", judged) == Finding("not run")
-
-
-def test_arms_are_compared_on_the_seeds_that_both_were_trained_with():
-    four, two = world_of(0.9, 0.9, seeds=range(4)), world_of(0.8, 0.8, seeds=range(2))
-    found = assess(AVERAGE, "embedded", {"r_full": four, "nr": two}, replicates=50)
-    paired = four[four["seed"] < 2]
-    assert found == assess(AVERAGE, "embedded", {"r_full": paired, "nr": two}, replicates=50)
-    assert len(found.measured[0].seed_differences) == 2
-    other = two.assign(seed=two["seed"] + 7)
-    with pytest.raises(UnpairedError, match="no training seed in common"):
-        assess(AVERAGE, "embedded", {"r_full": four, "nr": other}, replicates=50)

@@ -527,9 +527,7 @@ def test_weights_are_kept_after_the_epochs_asked_for_and_change_nothing_else(
         cell=Cell(dataset="synthetic/meadow", task="prompt"),
         limit=2,
         mode="reasoning",
-        decoding=Decoding(
-            temperature=0, top_p=1, generations=1, max_new_tokens=8, max_length=512
-        ),
+        decoding=Decoding(temperature=0, top_p=1, generations=1, max_new_tokens=8, max_length=512),
         engine="transformers",
         epoch=1,
     )

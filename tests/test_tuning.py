@@ -55,15 +55,14 @@ def test_settings_are_chosen_on_validation_data_alone():
 
 
 def test_the_page_says_on_which_edges_of_the_grid_a_setting_lies(monkeypatch):
-    monkeypatch.setattr(tuning, "best", lambda _: (12, 8e-3))
+    monkeypatch.setattr(tuning, "best", lambda kinds: (8 if kinds == ["nr"] else 6, 4e-3))
     said = settings.numbers()
-    assert said["settings_non_reasoning"] == "12 epochs at 0.008 (the highest learning rate tried)"
+    assert said["settings_non_reasoning"] == "8 epochs at 0.004 (the highest learning rate tried)"
     assert said["settings_reasoning"] == (
-        "12 epochs at 0.008 "
-        "(the highest number of epochs tried and the highest learning rate tried)"
+        "6 epochs at 0.004 (the highest number of epochs tried and the highest learning rate tried)"
     )
-    monkeypatch.setattr(tuning, "best", lambda _: (12, 2e-3))
-    assert settings.numbers()["settings_non_reasoning"] == "12 epochs at 0.002 (inside its grid)"
+    monkeypatch.setattr(tuning, "best", lambda _: (8, 2e-3))
+    assert settings.numbers()["settings_non_reasoning"] == "8 epochs at 0.002 (inside its grid)"
 
 
 def test_the_page_marks_one_setting_of_each_kind_as_used():

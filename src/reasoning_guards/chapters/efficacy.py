@@ -42,8 +42,12 @@ def rq1_efficacy(profile: Profile) -> Study:
 
 
 def null_world(judged: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """RQ1's two arms as taught and judged by random labels, under the names its claims use."""
-    return {"nr": judged["null_nr"], "r_full": judged["null_r"]}
+    """RQ1's two arms as taught and judged by random labels, under the names its claims use.
+
+    Empty in the hub world, which has no such arms.
+    """
+    arms = {"nr": "null_nr", "r_full": "null_r"}
+    return {name: judged[null] for name, null in arms.items() if null in judged}
 
 
 def _null(guards: dict[int, Recipe]) -> dict[int, Recipe]:

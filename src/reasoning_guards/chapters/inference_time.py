@@ -6,7 +6,7 @@ from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Timing
 from reasoning_guards.study import Study, Variant
 
-ROUNDS = 5
+ROUNDS = 4
 
 
 def inference_time(profile: Profile) -> Study:

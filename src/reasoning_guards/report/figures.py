@@ -21,12 +21,15 @@ _INK = "#404040"  # readable on a white page, and on the pale panel dark pages p
 def averages(
     study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str], average: str = "safety"
 ) -> Any:
-    """The average of each variant with its 95 % interval, one above the other."""
+    """The average of each variant with its 95 % interval, one above the other.
+
+    Names without judgements, as those of controls in the hub world, are passed over.
+    """
     import matplotlib.pyplot as plt
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
-    names = [name for name in names if name in study.variants]
+    names = [name for name in names if name in judged]
     with plt.rc_context(style()):
         figure, axes = plt.subplots(figsize=(6.4, 0.5 * len(names) + 1.2))
         for height, name in enumerate(reversed(list(names))):

@@ -13,7 +13,7 @@ from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
 from reasoning_guards.power import effects
 from reasoning_guards.power.variance import Design
-from reasoning_guards.report import markup, tables
+from reasoning_guards.report import markup, measures, tables
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -30,7 +30,8 @@ def findings(profile: Profile) -> dict[str, decisions.Finding]:
     for chapter in CHAPTERS.values():
         study = chapter(profile)
         there = [name for name in study.variants if study.has_answers(name)]
-        found |= study.findings({name: study.judgements(name) for name in there})
+        judged = {name: study.judgements(name) for name in there}
+        found |= study.findings(judged, measures.of(study, judged))
     return found
 
 

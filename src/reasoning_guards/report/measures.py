@@ -1,0 +1,29 @@
+"""What a chapter's claims measure besides averages of F1: spreads, lengths, seconds."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from reasoning_guards import artifacts
+from reasoning_guards.intervals import Interval
+from reasoning_guards.report import costs, lengths, spreads
+from reasoning_guards.study import Study
+
+
+def of(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
+    """The measures of the study's chapter, by claim, as far as what they are of is there.
+
+    Args:
+        study: whose chapter.
+        judged: judgements by variant.
+    """
+    match study.chapter:
+        case "rq1_efficacy" if "r_full" in judged:
+            return spreads.over_generations(study, judged)
+        case "rq2_data_efficiency" if {"r_500", "r_5k"} <= set(judged):
+            return spreads.over_subsets(study, judged)
+        case "rq3_reasoning_budgets" if set(study.variants) <= set(judged):
+            return lengths.measures(lengths.taught(study))
+        case "inference_time" if study.timing and artifacts.find(study.timing):
+            return costs.measures(study, costs.rounds(study))
+    return {}
