@@ -13,7 +13,13 @@ import tiny_guards
 
 from reasoning_guards import access, cli, params
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.datasets import HUB_SPLITS, aegis2, hub, simple_safety_tests
+from reasoning_guards.datasets import (
+    HUB_SPLITS,
+    aegis2,
+    hub,
+    released_traces,
+    simple_safety_tests,
+)
 from reasoning_guards.params import Profile
 
 GPU = params.load(Path(__file__).parents[1] / "params" / "gpu.yaml")
@@ -26,7 +32,8 @@ def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_hub
     """A hub with the model and every dataset."""
     monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's attempts
     with fake_hub.serve(monkeypatch, tmp_path / "caches") as served:
-        served.repositories = {hub_id: {"README.md": b""} for hub_id in (*HUB_SPLITS, MODEL)}
+        there = (*HUB_SPLITS, MODEL, GPU.second_backbone)
+        served.repositories = {hub_id: {"README.md": b""} for hub_id in there}
         yield served
 
 
@@ -38,13 +45,16 @@ def test_every_set_of_a_profile_is_named_once_the_training_set_first() -> None:
     sets = access.sets(GPU)
     assert sets[0] == (GPU.train_set, "train", "main", None)
     assert len({one[:3] for one in sets}) == len(sets)
-    cells = {(c.dataset, c.split) for c in benchmarks.safety_cells(GPU)}
-    assert {(one.dataset, one.split) for one in sets[1:]} == cells
+    scored = benchmarks.safety_cells(GPU) + benchmarks.custom_cells(GPU)
+    cells = {(c.dataset, c.split) for c in scored}
+    trained = {(name, "train") for name in (GPU.train_set, GPU.other_train_set, GPU.dialogues)}
+    released = {(released_traces.HUB_ID, split) for split in released_traces.TRAINING_SETS.values()}
+    assert {(one.dataset, one.split) for one in sets} == cells | trained | released
 
 
 def test_the_embedded_world_is_all_there() -> None:
     found = said(Profile())
-    assert {"dataset synthetic/meadow, train", "traces by rule"} < set(found)
+    assert {"dataset synthetic/meadow, train", "traces by rule for synthetic/meadow"} < set(found)
     assert "backbone synthetic/llama-64-0" in found
     assert all(ok for ok, _ in found.values())
 
@@ -56,9 +66,12 @@ def test_what_the_hub_lets_this_login_read_is_ok_and_traces_that_there_are_not_a
     for one in access.sets(GPU):
         where = f"hub, commit {fake_hub.COMMIT}"
         assert found.pop(f"dataset {one.dataset}, {one.split}") == (True, where)
-    assert found.pop(f"backbone {MODEL}") == (True, f"hub, commit {fake_hub.COMMIT}")
+    for model in (MODEL, GPU.second_backbone):
+        assert found.pop(f"backbone {model}") == (True, f"hub, commit {fake_hub.COMMIT}")
+    for name in (GPU.other_train_set, GPU.dialogues):
+        assert found.pop(f"traces by {GPU.teacher} for {name}")[0]
     ((what, (ok, says)),) = found.items()
-    assert (what, ok) == (f"traces by {GPU.teacher}", False)
+    assert (what, ok) == (f"traces by {GPU.teacher} for {GPU.train_set}", False)
     assert "for allenai/wildguardmix" in says
     assert not [path for method, path, _ in online.asked if "/resolve/" in path]
 
@@ -71,7 +84,8 @@ def test_a_missing_revision_is_found_out_too(online: fake_hub.Hub) -> None:
     assert {what for what, (ok, _) in found.items() if not ok} == {
         f"dataset {SIMPLE}, test",
         f"backbone {MODEL}",
-        f"traces by {GPU.teacher}",
+        f"backbone {GPU.second_backbone}",
+        f"traces by {GPU.teacher} for {GPU.train_set}",
     }
     assert "revision 'v9'" in found[f"dataset {SIMPLE}, test"][1]
     assert "revision 'v9'" in found[f"backbone {MODEL}"][1]
@@ -80,7 +94,7 @@ def test_a_missing_revision_is_found_out_too(online: fake_hub.Hub) -> None:
 def test_gated_terms_are_named_for_datasets_and_for_models(online: fake_hub.Hub) -> None:
     online.refusal = 403, "GatedRepo", ""
     found = said(GPU)
-    assert not any(ok for ok, _ in found.values())
+    assert not any(ok for what, (ok, _) in found.items() if not what.startswith("traces by"))
     page = f"{online.url}/datasets/{aegis2.HUB_ID}, then log in"
     assert page in found[f"dataset {aegis2.HUB_ID}, test"][1]
     assert f"terms on {online.url}/{MODEL}, then log in" in found[f"backbone {MODEL}"][1]
@@ -130,7 +144,10 @@ def test_plan_check_lists_each_thing_and_its_exit_code_tells(
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[1])
     assert cli.main(["plan", "--check"]) == 0
-    assert "ok  traces by rule: in the package" in capsys.readouterr().out.splitlines()
+    assert (
+        "ok  traces by rule for synthetic/meadow: in the package"
+        in capsys.readouterr().out.splitlines()
+    )
     monkeypatch.setattr(access, "check", lambda _: [access.Finding("dataset x", False, "Gone.")])
     assert cli.main(["plan", "--check"]) == 1
     assert capsys.readouterr().out == "NO  dataset x: Gone.\n"

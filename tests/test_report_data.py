@@ -106,7 +106,10 @@ def test_in_the_hub_world_a_set_out_of_reach_is_unknown_and_the_others_are_count
     hub_rows.write(
         mirror / aegis2.HUB_ID / "train.jsonl", hub_rows.aegis(prompt="Insult my teapot.")
     )
-    gpu = Profile(world="hub", train_set=aegis2.HUB_ID, teacher="Qwen/Qwen3-32B", template="paper")
+    gpu = Profile(
+        world="hub", train_set=aegis2.HUB_ID, other_train_set=aegis2.HUB_ID,
+        dialogues=aegis2.HUB_ID, teacher="Qwen/Qwen3-32B", template="paper",
+    )  # fmt: skip
     table = data.choices(gpu)
     known = {name for _, name, _ in table.index[table["Examples"] != data.UNKNOWN]}
     assert f"{toxic_chat.HUB_ID}, test, prompt" in known
@@ -118,8 +121,9 @@ def test_in_the_hub_world_a_set_out_of_reach_is_unknown_and_the_others_are_count
 
 def test_the_embedded_world_s_test_sets_hold_no_prompt_that_is_trained_on() -> None:
     table = data.overlaps(Profile())
-    assert len(table) == 9
-    assert {name for name, _ in table.index} == {"synthetic/meadow"}
+    trained = {f"synthetic/{name}" for name in ("meadow", "orchard", "lanes", "commons")}
+    assert {name for name, _ in table.index} == trained
+    assert len(table) == 9 * len(trained)
     assert set(table["Exact"]) == {0}
 
 

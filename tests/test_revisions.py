@@ -105,7 +105,7 @@ def test_a_revision_of_an_unknown_dataset_is_answered_with_the_nearest() -> None
 def test_a_value_is_read_at_its_revision(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def load(*arguments: object, revision: str = "main") -> list[object]:
+    def load(*arguments: object, revision: str = "main", **_: object) -> list[object]:
         asked.append(arguments[4] if len(arguments) > 4 else revision)
         return []
 

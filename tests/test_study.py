@@ -37,6 +37,9 @@ HUB = Profile(
     world="hub",
     backbone="meta-llama/Llama-3.1-8B-Instruct",
     train_set="allenai/wildguardmix",
+    other_train_set="nvidia/Aegis-AI-Content-Safety-Dataset-2.0",
+    dialogues="nvidia/CantTalkAboutThis-Topic-Control-Dataset",
+    second_backbone="google/gemma-3-4b-it",
     n_train=None,
     device="cuda",
 )
@@ -82,7 +85,11 @@ def test_each_training_run_is_there_once():
 
 
 def test_arms_differ_in_traces_alone_and_seeds_in_subset_and_order():
-    alike = {"epochs_non_reasoning": 6, "learning_rate_non_reasoning": 8e-3}  # as the reasoning one
+    reasoning = Profile()
+    alike = {
+        "epochs_non_reasoning": reasoning.epochs_reasoning,
+        "learning_rate_non_reasoning": reasoning.learning_rate_reasoning,
+    }
     study = chapters.rq1_efficacy(Profile(seeds=[0, 1], control_seeds=2, **alike))
     arms = {name: study.variants[name].guards for name in ("nr", "r_1", "r_filler", "r_shuffled")}
     for zero, one in (guards.values() for guards in arms.values()):

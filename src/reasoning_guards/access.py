@@ -45,7 +45,10 @@ def sets(profile: Profile) -> list[Set]:
         and recipe.traces.teacher in released_traces.TEACHERS
         and dataset in released_traces.TRAINING_SETS
     ]
-    return list({one[:3]: one for one in reversed(found)}.values())[::-1]
+    first: dict[tuple[str, str, str], Set] = {}
+    for one in found:
+        first.setdefault(one[:3], one)
+    return list(first.values())
 
 
 def check(profile: Profile) -> list[Finding]:
@@ -60,8 +63,10 @@ def check(profile: Profile) -> list[Finding]:
         *(_found(f"dataset {one.dataset}, {one.split}", _dataset, one) for one in sets(profile)),
         *(_found(f"backbone {name}", _backbone, name, revision) for name, revision in sources),
         *{
-            spec.teacher: _found(f"traces by {spec.teacher}", traces.require, spec, train_set)
-            for spec, train_set in learnt
+            (spec.teacher, name): _found(
+                f"traces by {spec.teacher} for {name}", traces.require, spec, name
+            )
+            for spec, name in learnt
         }.values(),
     ]
 

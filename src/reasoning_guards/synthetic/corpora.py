@@ -77,13 +77,14 @@ def _rows(name: str, split: Split) -> tuple[_Row, ...]:
         raise UnknownSetError(f"{name!r} has no split {split!r}; it has {', '.join(spec.sizes)}.")
     rng = Random(f"{WORLD_VERSION}/{name}/{split}")
     taken = _prompts_of_other_splits() if spec.late else _prompts_before(split)
+    judged_by = _rules_of_other_splits() if spec.late else frozenset()
     rows: list[_Row] = []
     while len(rows) < spec.sizes[split]:
         twin = spec.contrasts and len(rows) % 2 == 1
         situation = sampling.contrast(rng, rows[-1].situation) if twin else _draw(rng, spec, split)
         policy = _policy(rng, name, spec, situation)
         prompt = situation.prompt()
-        if prompt in taken:
+        if prompt in taken or _rules(policy) in judged_by:
             continue
         if split != "train":
             taken = taken | {prompt}
@@ -108,6 +109,21 @@ def _prompts_before(split: Split) -> frozenset[str]:
         for before in earlier[split]
         if before in SETS[name].sizes
         for row in _rows(name, before)
+    )
+
+
+def _rules(policy: Policy) -> frozenset[tuple[str, str]]:
+    return frozenset(grammar.rules_of(policy).items())
+
+
+def _rules_of_other_splits() -> frozenset[frozenset[tuple[str, str]]]:
+    """What the policies of all validation and test splits say, in whatever order."""
+    return frozenset(
+        _rules(row.example.policy)
+        for name, spec in SETS.items()
+        for split in spec.sizes
+        if split != "train"
+        for row in _rows(name, split)
     )
 
 

@@ -40,7 +40,7 @@ class SetSpec:
         noise: probability that a harmfulness label is flipped.
         setting: template that a persona's users speak in, now and then.
         dialogues: the policy is about topics, and earlier turns may come before the prompt.
-        late: drawn after all others were, without any prompt that is in their other splits.
+        late: drawn after all others were, without any prompt or policy of their other splits.
     """
 
     sizes: Mapping[Split, int]
