@@ -37,7 +37,7 @@ CELL_EXAMPLES = {"hub": 1_300, "embedded": 280}
 # Rates assumed per device. GPU: an A100's 312 TFLOP/s in bfloat16, of which training keeps 40 %
 # busy and generation 10 %. CPU: one core on the embedded models, in tokens per second.
 PEAK, TRAINING_SHARE, GENERATION_SHARE = 312e12, 0.4, 0.1
-CPU_TRAINING_RATE, CPU_GENERATION_RATE = 1.4e4, 8.0e3
+CPU_TRAINING_RATE, CPU_GENERATION_RATE = 7.0e3, 4.0e3
 # To train, before activations: weights, gradients and AdamW's two moments in float32; with them
 # autocast's copy of the weights, where it makes one.
 BYTES_TO_TRAIN = {"float32": 16, "bfloat16": 18}

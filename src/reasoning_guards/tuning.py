@@ -1,8 +1,8 @@
 """How each kind of guard's settings were chosen: a grid on validation data, no test set touched.
 
 `python -m reasoning_guards.tuning params/cpu.yaml` runs the grid at that profile's size and writes
-`tuning.csv`, from which the book shows it. NR is given as many settings as R, and longer training,
-so that a gap between them is not one of care.
+`tuning.csv`, from which the book shows it; the one there was run with 400 examples. NR is given as
+many settings as R, and longer training, so that a gap between them is not one of care.
 """
 
 import sys
