@@ -42,6 +42,16 @@ def test_points_are_the_averages_of_their_variants():
     assert shown.loc[str(largest), "NR"].startswith("0.667 [")
 
 
+def test_prompts_and_responses_have_lines_of_their_own():
+    frame = judged([5] * 4)
+    right = frame["cell"].str.endswith(":prompt")
+    frame["predicted"] = frame["predicted"].where(~right, frame["truth"]).astype("boolean")
+    points = curves.by_average(STUDY, {"r_5k": frame}, {1.0: "r_5k"}).set_index("Line")["F1"]
+    assert points["Prompts"] == pytest.approx(1)
+    assert points["Responses"] == pytest.approx(2 / 3)
+    assert points["All nine cells"] == pytest.approx((5 + 4 * 2 / 3) / 9)
+
+
 def test_a_figure_names_its_ticks_and_draws_every_line():
     frames = {name: judged([5] * 4) for name in STUDY.variants}
     points = curves.points(STUDY, frames, chapters.data_efficiency.lines(STUDY))
