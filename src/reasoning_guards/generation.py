@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import datasets, prompts
+from reasoning_guards import datasets, mining, prompts
 from reasoning_guards.engines import InferenceEngine, Request
 from reasoning_guards.examples import Example, with_random_labels
-from reasoning_guards.recipes import Cell, Generation, Recipe
+from reasoning_guards.recipes import Cell, Generation, Mining, Recipe
+from reasoning_guards.training import data
 
 ROWS = "generations.jsonl"
 # vLLM answers a whole list at once; parts this large lose little speed and little work when killed.
@@ -32,10 +33,13 @@ def examples(cell: Cell, limit: int | None = None) -> list[Example]:
     return found
 
 
-def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> dict[str, Any]:
+def generate(
+    generation: Generation | Mining, engine: InferenceEngine, folder: Path
+) -> dict[str, Any]:
     """Answer every example and leave `generations.jsonl`: one row per example and generation.
 
     Columns: example, cluster, generation, truth, text, tokens, prompt_tokens, finish, shortened.
+    A mining has both labels in the truth's place: prompt_harmful, response_harmful.
 
     Args:
         generation: guard, cell, mode and decoding.
@@ -62,7 +66,7 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                         "example": example.id,
                         "cluster": example.cluster,
                         "generation": index,
-                        "truth": example.label(generation.cell.task),
+                        **_truth(generation, example),
                         "text": answer.text,
                         "tokens": answer.tokens,
                         "prompt_tokens": len(request.prompt),
@@ -71,15 +75,16 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                     }
                     file.write(json.dumps(row) + "\n")
                 file.flush()
-    cell = generation.cell
-    return _notes(path) | {"dataset_commit": datasets.commit(cell.dataset, cell.revision)}
+    return _notes(path) | {"dataset_commit": datasets.commit(*_source(generation))}
 
 
-def requests(generation: Generation, tokenizer: Any) -> list[tuple[Request, Example, bool]]:
+def requests(
+    generation: Generation | Mining, tokenizer: Any
+) -> list[tuple[Request, Example, bool]]:
     """What the guard is asked: each request, its example, and whether its text was shortened."""
     decoding = generation.decoding
     found = []
-    for example in examples(generation.cell, generation.limit):
+    for example in _asked(generation):
         encoded = prompts.encode(
             tokenizer,
             example,
@@ -91,6 +96,25 @@ def requests(generation: Generation, tokenizer: Any) -> list[tuple[Request, Exam
         )
         found.append((Request(example.id, encoded.ids), example, encoded.shortened))
     return found
+
+
+def _asked(generation: Generation | Mining) -> list[Example]:
+    if isinstance(generation, Mining):
+        return data.mined_examples(generation.guard, generation.mined)
+    return examples(generation.cell, generation.limit)
+
+
+def _source(generation: Generation | Mining) -> tuple[str, str]:
+    """The set that the examples are from, and its revision."""
+    if isinstance(generation, Mining):
+        return generation.guard.sources[0]
+    return generation.cell.dataset, generation.cell.revision
+
+
+def _truth(generation: Generation | Mining, example: Example) -> dict[str, bool | None]:
+    if isinstance(generation, Mining):
+        return {f"{task}_harmful": example.label(task) for task in mining.TASKS}
+    return {"truth": example.label(generation.cell.task)}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
