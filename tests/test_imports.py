@@ -15,11 +15,14 @@ PACKAGE = "reasoning_guards"
 # synthetic, import one another freely. A package stands for all its modules.
 LAYERS = [
     ["errors", "examples", "resources", "checkout"],  # the vocabulary
+    ["values"],
+    ["refinements"],
     ["recipes"],
     ["params"],
     ["synthetic", "policies"],
     ["datasets", "backbones"],
-    ["prompts", "traces"],
+    ["prompts", "traces", "verdicts"],
+    ["mining"],
     ["training"],
     ["engines"],
     ["generation"],
@@ -27,7 +30,6 @@ LAYERS = [
     ["artifacts", "devices"],
     ["worker"],
     ["scheduler"],
-    ["verdicts"],
     ["scoring"],
     ["resampling"],
     ["intervals", "baselines", "paper"],
