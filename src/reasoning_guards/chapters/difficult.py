@@ -7,6 +7,13 @@ from reasoning_guards.recipes import Decoding, Recipe
 from reasoning_guards.refinements import Continual, Mined, Refinement
 from reasoning_guards.study import Study, Variant
 
+PAIRS = {
+    "Difficult minus before": ("continual_sft", "r_full"),
+    "Random minus before": ("continual_random", "r_full"),
+    "Difficult minus random": ("continual_sft", "continual_random"),
+}
+"""Whose averages are compared, beside what the claims compare."""
+
 
 def rq6_difficult_samples(profile: Profile) -> Study:
     """RQ6: does it help to learn from difficult samples again? (paper §5.6)

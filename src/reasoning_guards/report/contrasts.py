@@ -60,6 +60,23 @@ def by_seed(
     return intervals.seed_contrasts(frames, (1, -1), cells, study.profile.parse_policy)
 
 
+def glued(
+    study: Study, judged: Mapping[str, pd.DataFrame], pairs: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """`<pair>_difference`, `_low` and `_high` of each pair's safety average, as prose quotes them.
+
+    A pair's name is its label in lower case with underscores.
+    """
+    values = {}
+    for label, names in pairs.items():
+        found, name = difference(study, judged, names), label.lower().replace(" ", "_")
+        for end, value in (
+            ("difference", found.estimate), ("low", found.low), ("high", found.high),
+        ):  # fmt: skip
+            values[f"{name}_{end}"] = f"{value:+.3f}"
+    return values
+
+
 def _of_shared_seeds(
     judged: Mapping[str, pd.DataFrame], names: tuple[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -105,21 +105,25 @@ def figure(study: Study, found: pd.DataFrame) -> Any:
     return drawn
 
 
-def separation(found: pd.DataFrame, study: Study) -> dict[str, str]:
+def separation(study: Study, found: pd.DataFrame) -> dict[str, str]:
     """How well an example that is always judged wrong gives away a wrong label, as text.
 
     `always_right`, `difficult`, `always_wrong`: shares of the examples. Where noise is known also
     `noise` (its share), `noise_precision` (of the always wrong, how many are mislabelled),
-    `noise_recall` (of the mislabelled, how many are always wrong), `noise_in_difficult`.
+    `noise_recall` (of the mislabelled, how many are always wrong), `noise_in_difficult`; these are
+    "not known" elsewhere.
     """
     profile = study.profile
     wrong = found["right"] == 0
     difficult = found["right"].between(profile.difficult_least, profile.difficult_most)
-    shares = {
+    shares: dict[str, float] = {
         "always_right": (found["right"] == answers(study)).mean(),
         "difficult": difficult.mean(),
         "always_wrong": wrong.mean(),
     }
+    unknown = dict.fromkeys(
+        ("noise", "noise_precision", "noise_recall", "noise_in_difficult"), "not known"
+    )
     if found["noisy"].notna().all():
         noisy = found["noisy"].astype(bool)
         shares |= {
@@ -129,6 +133,7 @@ def separation(found: pd.DataFrame, study: Study) -> dict[str, str]:
             "noise_in_difficult": noisy[difficult].mean(),
         }
     return {
+        **unknown,
         **{name: "none" if np.isnan(share) else f"{share:.1%}" for name, share in shares.items()},
         "mined": str(found.groupby("seed").size().iloc[0]),
     }
