@@ -4,6 +4,7 @@ The paper (§5.6) counts "correct safety classifications" and does not say of wh
 right here when it states every harm label that the example has: prompt's and response's.
 """
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,6 +40,31 @@ def counts(rows: Sequence[Row]) -> dict[str, int]:
     found: dict[str, int] = {}
     for row in rows:
         found[row["example"]] = found.get(row["example"], 0) + is_right(row)
+    return found
+
+
+def pairs(rows: Sequence[Row], names: Sequence[str], most: int, seed: int) -> list[tuple[Row, Row]]:
+    """Right and wrong answers to the same example, at most so many pairs of each, at random.
+
+    Only right answers that ended themselves are preferred to others. Equal texts count once.
+
+    Raises:
+        NothingDifficultError: if there are none.
+    """
+    rng = random.Random(f"pairs/{seed}")
+    found = []
+    for name in names:
+        texts = {row["text"]: row for row in rows if row["example"] == name}
+        right = [row for row in texts.values() if is_right(row) and row["finish"] == "stop"]
+        wrong = [row for row in texts.values() if not is_right(row)]
+        of_name = list(itertools.product(right, wrong))
+        rng.shuffle(of_name)
+        found += of_name[:most]
+    if not found:
+        raise NothingDifficultError(
+            f"None of {len(names)} chosen examples has both a right and a wrong answer: mine more "
+            "of them, or set difficult_least and difficult_most to another range."
+        )
     return found
 
 

@@ -50,7 +50,7 @@ def table(study: Study) -> pd.DataFrame:
     """One row per variant.
 
     Index: the variant. Columns: Seeds, Training and Answers (cached or to do), Trained on (examples
-    times epochs), Tokens (trained on, per seed), Memory (to train, before activations), Hours (of
+    times epochs; sequences in all for a guard that goes on), Tokens (trained on, per seed), Memory (to train, before activations), Hours (of
     one device, all its steps and seeds) and Basis (measured or assumed).
     """
     profile = study.profile
@@ -66,7 +66,9 @@ def table(study: Study) -> pd.DataFrame:
         for recipe in recipes[:1]:
             row |= {
                 "Training": _state(recipes),
-                "Trained on": f"{_examples(recipe):,} × {_epochs(recipe)}",
+                "Trained on": f"{_sequences(recipe):,}"
+                if recipe.refinement
+                else f"{_examples(recipe):,} × {recipe.sft.epochs}",
                 "Tokens": f"{_training_tokens(profile, recipe) / 1e6:.1f} M",
                 "Memory": f"{_gib_to_train(profile):.2f} GiB",
             }
@@ -140,18 +142,18 @@ def _state(values: Sequence[Work]) -> str:
 
 
 def _examples(recipe: Recipe) -> int:
-    own = (2 if recipe.dual == "both" else 1) * _distinct_examples(recipe)
-    second = recipe.refinement
-    return own + (round(_mined(recipe) * DIFFICULT) * second.copies if second else 0)
+    return (2 if recipe.dual == "both" else 1) * _distinct_examples(recipe)
 
 
-def _mined(recipe: Recipe) -> int:
-    assert recipe.refinement is not None  # noqa: S101
-    return recipe.refinement.mined.examples or EXAMPLES.get(recipe.train_set, 4000)
+def _sequences(recipe: Recipe) -> int:
+    if recipe.refinement is None:
+        return _examples(recipe) * recipe.sft.epochs
+    difficult = round(_mined(mining(recipe)) * DIFFICULT)
+    return recipe.refinement.sequences(_examples(recipe), difficult)
 
 
-def _epochs(recipe: Recipe) -> int:
-    return (recipe.refinement or recipe).sft.epochs
+def _mined(value: Mining) -> int:
+    return value.mined.examples or EXAMPLES.get(value.guard.train_set, 4000)
 
 
 def _distinct_examples(recipe: Recipe) -> int:
@@ -177,7 +179,7 @@ def _training_tokens(profile: Profile, recipe: Recipe) -> int:
     if recipe.dual:
         answer = (answer + _answer_tokens(profile, None)) // 2
     sequence = TOKENS[profile.world]["prompt"] + answer
-    return _examples(recipe) * _epochs(recipe) * sequence
+    return _sequences(recipe) * sequence
 
 
 def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
@@ -191,10 +193,9 @@ def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
         return rate / 3600
     if isinstance(value, Timing):
         return value.rounds * sum(_hours(profile, one, measured=False) for one in value.asked)
-    if isinstance(value, Mining):
-        examples = value.mined.examples or EXAMPLES.get(value.guard.train_set, 4000)
-    else:
-        examples = value.limit or CELL_EXAMPLES[profile.world]
+    examples = (
+        _mined(value) if isinstance(value, Mining) else value.limit or CELL_EXAMPLES[profile.world]
+    )
     untrained = TraceSpec(teacher="none") if value.mode == "reasoning" else None
     trained = value.guard.traces if isinstance(value.guard, Recipe) else untrained
     traces = trained if value.mode == "reasoning" else None

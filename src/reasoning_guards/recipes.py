@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from reasoning_guards.examples import Task
-from reasoning_guards.refinements import Continual, Mined
+from reasoning_guards.refinements import Continual, Mined, Preference
 from reasoning_guards.values import (
     SFT,
     Decoding,
@@ -190,7 +190,7 @@ class Recipe(Value):
     subset: Literal["nested", "independent"] = unless("nested")
     stratified: bool = unless(False)
     unlabelled_refusals: Literal["drop", "none"] = unless("drop")
-    refinement: Continual | None = unless(None)
+    refinement: Continual | Preference | None = unless(None)
 
     @property
     def start(self) -> "Recipe":

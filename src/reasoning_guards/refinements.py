@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from reasoning_guards.values import SFT, Decoding, Engine, Value
 
+PreferenceLoss = Literal["sigmoid", "hinge", "ipo", "robust", "apo_zero"]
+
 
 class Mined(Value):
     """What a guard is asked so that its difficult examples are found (paper §5.6).
@@ -57,3 +59,30 @@ class Continual(Refinement):
 
     copies: Annotated[int, Field(ge=1)]
     sft: SFT
+
+    def sequences(self, own: int, difficult: int) -> int:
+        """What training passes over in all, given the sizes of the guard's set and of the chosen:
+        to plan by."""
+        return (own + difficult * self.copies) * self.sft.epochs
+
+
+class Preference(Refinement):
+    """Direct preference optimisation on pairs of the mined answers: right over wrong.
+
+    Attributes:
+        beta: how strongly the guard is held to its reference.
+        loss: of TRL's `DPOTrainer`.
+        reference: the guard that it starts from, or the backbone before any training.
+        pairs_per_example: at most so many, drawn at random.
+        sft: the settings of training, as fine-tuning has them.
+    """
+
+    beta: Annotated[float, Field(gt=0)]
+    loss: PreferenceLoss = "sigmoid"
+    reference: Literal["start", "backbone"] = "start"
+    pairs_per_example: Annotated[int, Field(ge=1)]
+    sft: SFT
+
+    def sequences(self, own: int, difficult: int) -> int:
+        """What training passes over in all: to plan by. The reference reads each pair as well."""
+        return 3 * difficult * self.pairs_per_example * self.sft.epochs

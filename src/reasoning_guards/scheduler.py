@@ -14,7 +14,6 @@ from pathlib import Path
 from reasoning_guards import artifacts, devices, traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Generation, Mining, Recipe, Timing, Work, asked, needed
-from reasoning_guards.refinements import Continual
 from reasoning_guards.resources import Resources, cache_folder
 from reasoning_guards.worker import Job, Reply
 
@@ -179,21 +178,18 @@ def cost(value: Work) -> float:
 
     Only orders the work and weighs the progress; `plan` says what a run would cost.
     """
-    if isinstance(value, Recipe) and value.refinement:
-        return _cost_of_refining(value, value.refinement)
     if isinstance(value, Recipe):
         tokens = 100 if value.traces is None else 170
         examples = (value.n_train or 5000) + (value.mix.examples or 1000 if value.mix else 0)
+        if value.refinement:
+            difficult = (value.refinement.mined.examples or 5000) // 5
+            return 3.0 * value.refinement.sequences(examples, difficult) * tokens
         return 3.0 * examples * value.sft.epochs * tokens
     if isinstance(value, Timing):
         return sum(map(cost, value.asked)) * value.rounds
     answer = 15 if value.mode == "non-reasoning" else 80
     examples = value.mined.examples or 5000 if isinstance(value, Mining) else value.limit or 300
     return examples * (60 + 4 * value.decoding.generations * answer)
-
-
-def _cost_of_refining(recipe: Recipe, second: Continual) -> float:
-    return cost(recipe.start) * second.sft.epochs / recipe.sft.epochs
 
 
 def describe(value: Work) -> str:

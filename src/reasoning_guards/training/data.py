@@ -187,6 +187,26 @@ def mined_examples(recipe: Recipe, mined: Mined) -> list[Example]:
     return examples
 
 
+def mined_prompts(recipe: Recipe, mined: Mined, tokenizer: Any) -> dict[str, list[int]]:
+    """The token ids that a guard is asked each mined example with, by the example's id.
+
+    Raises:
+        UserError: as `subset`.
+    """
+    return {
+        example.id: prompts.encode(
+            tokenizer,
+            example,
+            mode="non-reasoning" if recipe.traces is None else "reasoning",
+            template=recipe.backbone.template,
+            mode_token=bool(recipe.dual),
+            refusal_line=recipe.backbone.refusal_line,
+            max_tokens=mined.decoding.max_length - mined.decoding.max_new_tokens,
+        ).ids
+        for example in mined_examples(recipe, mined)
+    }
+
+
 def tokenise(recipe: Recipe, tokenizer: Any, again: Sequence[Lesson] = ()) -> TrainingData:
     """The recipe's sequences as token ids, and those of lessons that are learnt beside.
 

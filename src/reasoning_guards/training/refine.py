@@ -6,8 +6,9 @@ from typing import Any
 
 from reasoning_guards import mining
 from reasoning_guards.recipes import Recipe
+from reasoning_guards.refinements import Continual, Preference
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import continual
+from reasoning_guards.training import continual, dpo
 
 
 def train(
@@ -25,5 +26,9 @@ def train(
     Returns:
         Notes for the manifest, as the trainer has them.
     """
-    assert recipe.refinement is not None  # noqa: S101
-    return continual.train(recipe, recipe.refinement, start, rows, folder, resources)
+    match recipe.refinement:
+        case Continual() as second:
+            return continual.train(recipe, second, start, rows, folder, resources)
+        case Preference() as second:
+            return dpo.train(recipe, second, start, rows, folder, resources)
+    raise ValueError("this recipe refines nothing")

@@ -9,7 +9,7 @@ from typing import Any
 
 from reasoning_guards import backbones, datasets
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Recipe
+from reasoning_guards.recipes import SFT, Recipe
 from reasoning_guards.resources import Resources
 from reasoning_guards.training.data import Lesson, tokenise
 
@@ -65,14 +65,20 @@ def fit(
     # Weights in float32: at learning rates near 1e-6 a step is below bfloat16's resolution.
     model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
     data = tokenise(recipe, tokenizer, again)
-    state = folder / "trainer"
+    appended = recipe.mix is not None and recipe.mix.order == "appended"
     trainer = SFTTrainer(
         model=model,
         processing_class=tokenizer,
         train_dataset=Dataset.from_dict(
             {"input_ids": data.input_ids, "completion_mask": data.completion_mask}
         ),
-        args=SFTConfig(**arguments(recipe, resources, state)),
+        args=SFTConfig(
+            **arguments(recipe.sft, recipe.seed, resources, folder / "trainer"),
+            max_length=None,  # sequences already fit; cutting here would lose the verdict
+            train_sampling_strategy="sequential" if appended else "random",
+            packing=False,  # one sequence per row
+            completion_only_loss=True,
+        ),
         callbacks=[_keeper(recipe.kept_epochs, folder)],
     )
     result = run(trainer, tokenizer, folder)
@@ -161,14 +167,12 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, Any]:
-    """The arguments of `trl.SFTConfig` for a recipe; what the paper leaves unsaid is ours.
+def arguments(sft: SFT, seed: int, resources: Resources, state: Path) -> dict[str, Any]:
+    """The arguments that all of TRL's trainers share; what the paper leaves unsaid is ours.
 
     Said (§4.2, Appendix B): batch size, learning rate, cosine schedule, epochs. Ours: precision,
-    warm-up, weight decay, gradient clipping at 1, no packing, one sequence per row.
+    warm-up, weight decay, gradient clipping at 1.
     """
-    sft = recipe.sft
-    appended = recipe.mix is not None and recipe.mix.order == "appended"
     per_device = min(resources.train_batch_per_device, sft.batch_size)
     return {
         "output_dir": str(state),
@@ -180,15 +184,11 @@ def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, An
         "warmup_steps": sft.warmup_ratio,  # a float below 1 is a share of all steps
         "weight_decay": sft.weight_decay,
         "max_grad_norm": 1.0,
-        "max_length": None,  # sequences already fit; cutting here would lose the verdict
-        "train_sampling_strategy": "sequential" if appended else "random",
-        "packing": False,
-        "completion_only_loss": True,
         "bf16": sft.precision == "bfloat16",
         "use_cpu": resources.device == "cpu",
         "gradient_checkpointing": resources.gradient_checkpointing,
-        "seed": recipe.seed,
-        "data_seed": recipe.seed,
+        "seed": seed,
+        "data_seed": seed,
         "save_strategy": "steps",
         "save_steps": CHECKPOINT_SHARE,
         "save_total_limit": 1,
