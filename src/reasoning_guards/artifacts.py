@@ -34,6 +34,7 @@ from reasoning_guards.synthetic.corpora import WORLD_VERSION
 STEP_VERSIONS = {
     "examples": 1,
     "prompts": 1,
+    "guards": 1,
     "traces": 1,
     "training": 1,
     "generation": 3,
@@ -134,6 +135,7 @@ def _steps_behind(value: Value) -> list[str]:
     if isinstance(guard, Recipe):
         steps_of_guard += ["training"] if guard.traces is None else ["traces", "training"]
     if isinstance(value, Generation):
+        steps_of_guard += ["guards"] if value.backbone.format else []
         steps_of_guard.append("generation")
     return steps_of_guard
 
