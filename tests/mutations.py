@@ -86,8 +86,8 @@ MUTATIONS = (
     Mutation(
         "null world keeps its labels",
         "training/data.py",
-        '    if recipe.labels == "random":',
-        '    if recipe.labels == "none":',
+        'if recipe.labels == "random":\n        examples =',
+        'if recipe.labels == "none":\n        examples =',
         "test_training.py",
     ),
     Mutation(

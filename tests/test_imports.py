@@ -15,12 +15,14 @@ PACKAGE = "reasoning_guards"
 # synthetic, import one another freely. A package stands for all its modules.
 LAYERS = [
     ["errors", "examples", "resources", "checkout"],  # the vocabulary
+    ["values"],
+    ["refinements"],
     ["recipes"],
     ["params"],
     ["synthetic", "policies"],
     ["datasets", "backbones"],
     ["prompts", "traces", "verdicts"],
-    ["guards"],
+    ["guards", "mining"],
     ["training"],
     ["engines"],
     ["generation"],

@@ -26,7 +26,8 @@ BEHIND = {
     "prompts": ["prompts.py", "templates/*"],
     "guards": ["guards/*.py", "guards/templates/*"],
     "traces": ["traces/*.py", "synthetic/teacher.py"],
-    "training": ["training/*.py"],
+    "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")],
+    "refinement": ["training/refine.py", "training/continual.py", "mining.py", "verdicts.py"],
     "generation": ["generation.py", "engines/*.py"],
     "timing": ["timing.py"],
     "world": [

@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock
 
 from reasoning_guards import checkout
-from reasoning_guards.recipes import Generation, Recipe, Timing, Value
+from reasoning_guards.recipes import Generation, Mining, Recipe, Timing, Value
 from reasoning_guards.resources import cache_folder
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
@@ -37,6 +37,7 @@ STEP_VERSIONS = {
     "guards": 1,
     "traces": 1,
     "training": 1,
+    "refinement": 1,
     "generation": 3,
     "timing": 1,
 }
@@ -46,7 +47,8 @@ _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm
 
 def identity(value: Value) -> dict[str, Any]:
     """What makes an artifact this artifact: its kind, its value, the versions of its steps."""
-    kind = {Generation: "generations", Timing: "timings"}.get(type(value), "checkpoint")
+    kinds: dict[type, str] = {Generation: "generations", Mining: "minings", Timing: "timings"}
+    kind = kinds.get(type(value), "checkpoint")
     described = value.model_dump(mode="json")
     versions = {step: STEP_VERSIONS[step] for step in _steps_behind(value)}
     if "synthetic/" in json.dumps(described):
@@ -130,12 +132,14 @@ def _steps_behind(value: Value) -> list[str]:
     if isinstance(value, Timing):
         steps = {step for asked in value.asked for step in _steps_behind(asked)}
         return [*sorted(steps), "timing"]
-    guard = value.guard if isinstance(value, Generation) else value
+    guard = value.guard if isinstance(value, Generation | Mining) else value
     steps_of_guard = ["examples", "prompts"]
     if isinstance(guard, Recipe):
         steps_of_guard += ["training"] if guard.traces is None else ["traces", "training"]
+        steps_of_guard += ["generation", "refinement"] if guard.refinement else []
     if isinstance(value, Generation):
         steps_of_guard += ["guards"] if value.backbone.format else []
+    if guard is not value and "generation" not in steps_of_guard:
         steps_of_guard.append("generation")
     return steps_of_guard
 

@@ -62,6 +62,12 @@ class Profile(BaseModel):
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
         batch_size: sequences per optimiser step.
         max_length: tokens of prompt and answer together.
+        n_mined: training examples that a trained guard is asked, to find those that are difficult
+            for it (§5.6), or None for the whole training split.
+        mining_generations, mining_temperature: how its answers to them are drawn.
+        difficult_least, difficult_most: how many of them are right for a difficult example.
+        difficult_copies: how often each is added to the training set in a second round.
+        epochs_continual, learning_rate_continual: of that round.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
         parse_policy: what an answer without a readable verdict counts as.
@@ -113,6 +119,14 @@ class Profile(BaseModel):
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     max_length: Annotated[int, Field(ge=64)] = 512
+    n_mined: Annotated[int, Field(ge=1)] | None = 60
+    mining_generations: Annotated[int, Field(ge=1)] = 4
+    mining_temperature: Annotated[float, Field(gt=0)] = 0.6
+    difficult_least: Annotated[int, Field(ge=0)] = 2
+    difficult_most: Annotated[int, Field(ge=0)] = 3
+    difficult_copies: Annotated[int, Field(ge=1)] = 2
+    epochs_continual: Annotated[int, Field(ge=1)] = 1
+    learning_rate_continual: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     precision: Literal["float32", "bfloat16"] = "float32"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -166,6 +180,11 @@ class Profile(BaseModel):
             )
         if self.batch_size % min(self.batch_size, self.train_batch_per_device):
             raise ValueError("batch_size should be a multiple of train_batch_per_device")
+        if not self.difficult_least <= self.difficult_most <= self.mining_generations:
+            raise ValueError(
+                "difficult_least, difficult_most and mining_generations should not fall in this "
+                "order"
+            )
         for kind in ("reasoning", "non_reasoning"):
             if getattr(self, f"max_new_tokens_{kind}") >= self.max_length:
                 raise ValueError(f"max_new_tokens_{kind} should be below max_length")
