@@ -19,7 +19,9 @@ LAYERS = [
     ["params"],
     ["synthetic", "policies"],
     ["datasets", "backbones"],
-    ["prompts", "traces"],
+    ["prompts", "verdicts"],
+    ["distil"],
+    ["traces"],
     ["training"],
     ["engines"],
     ["generation"],
@@ -27,7 +29,6 @@ LAYERS = [
     ["artifacts", "devices"],
     ["worker"],
     ["scheduler"],
-    ["verdicts"],
     ["scoring"],
     ["resampling"],
     ["intervals", "baselines", "paper"],
@@ -107,7 +108,7 @@ def loaded_by(*names):
     return set(shown.stdout.split())
 
 
-MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn"}
+MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn", "openai"}
 
 
 def test_the_package_itself_loads_nothing():
