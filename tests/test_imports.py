@@ -21,7 +21,9 @@ LAYERS = [
     ["params"],
     ["synthetic", "policies"],
     ["datasets", "backbones"],
-    ["prompts", "traces", "verdicts"],
+    ["prompts", "verdicts"],
+    ["distil"],
+    ["traces"],
     ["guards", "mining"],
     ["training"],
     ["engines"],
@@ -109,7 +111,7 @@ def loaded_by(*names):
     return set(shown.stdout.split())
 
 
-MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn"}
+MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn", "openai"}
 
 
 def test_the_package_itself_loads_nothing():
