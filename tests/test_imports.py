@@ -21,8 +21,10 @@ LAYERS = [
     ["params"],
     ["synthetic", "policies"],
     ["datasets", "backbones"],
-    ["prompts", "traces", "verdicts"],
-    ["mining"],
+    ["prompts", "verdicts"],
+    ["distil"],
+    ["traces"],
+    ["guards", "mining"],
     ["training"],
     ["engines"],
     ["generation"],
@@ -109,7 +111,7 @@ def loaded_by(*names):
     return set(shown.stdout.split())
 
 
-MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn"}
+MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn", "openai"}
 
 
 def test_the_package_itself_loads_nothing():

@@ -24,6 +24,7 @@ VERSIONS = {**STEP_VERSIONS, "world": WORLD_VERSION}
 BEHIND = {
     "examples": ["examples.py", "datasets/*.py", "policies/*"],
     "prompts": ["prompts.py", "templates/*"],
+    "guards": ["guards/*.py", "guards/templates/*"],
     "traces": ["traces/*.py", "synthetic/teacher.py"],
     "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")],
     "refinement": ["training/refine.py", "training/continual.py", "training/dpo.py", "mining.py", "verdicts.py"],

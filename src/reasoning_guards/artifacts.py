@@ -34,6 +34,7 @@ from reasoning_guards.synthetic.corpora import WORLD_VERSION
 STEP_VERSIONS = {
     "examples": 1,
     "prompts": 1,
+    "guards": 1,
     "traces": 1,
     "training": 1,
     "refinement": 1,
@@ -136,6 +137,8 @@ def _steps_behind(value: Value) -> list[str]:
     if isinstance(guard, Recipe):
         steps_of_guard += ["training"] if guard.traces is None else ["traces", "training"]
         steps_of_guard += ["generation", "refinement"] if guard.refinement else []
+    if isinstance(value, Generation):
+        steps_of_guard += ["guards"] if value.backbone.format else []
     if guard is not value and "generation" not in steps_of_guard:
         steps_of_guard.append("generation")
     return steps_of_guard

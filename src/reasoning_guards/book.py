@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -117,8 +118,13 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     shutil.copytree("_static", stage / "_static")
     shutil.copy("_toc.yml", stage)
     (stage / "_config.yml").write_text(_config(profile))
-    for notebook in sorted(Path("notebooks").glob("*.ipynb")):
-        execute(notebook.stem, parameters, profile, output, report)
+    with ThreadPoolExecutor(profile.workers) as pool:
+        # What they need is made; reading it takes each a kernel, and those can run side by side.
+        for executed in [
+            pool.submit(execute, notebook.stem, parameters, profile, output, report)
+            for notebook in sorted(Path("notebooks").glob("*.ipynb"))
+        ]:
+            executed.result()
     report("Building the pages ...")
     built = stage.parent / "pages"
     done = subprocess.run(  # noqa: S603

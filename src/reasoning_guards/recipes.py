@@ -49,12 +49,15 @@ class Backbone(Value):
         name: hub id, or "synthetic/<name>" for a backbone that ships with this package.
         revision: branch, tag or commit on the hub.
         template, refusal_line: how it is asked; see `prompts.guard_prompt`.
+        format: the released guard, by its name in `guards.GUARDS`, as which it is asked and read
+            instead.
     """
 
     name: str
     revision: str = "main"
     template: Template = "paper"
     refusal_line: bool = True
+    format: str = unless("")
 
 
 class Reading(Value):

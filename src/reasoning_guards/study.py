@@ -12,6 +12,7 @@ from reasoning_guards import (
     claims,
     decisions,
     generation,
+    guards,
     scheduler,
     verdicts,
 )
@@ -186,7 +187,6 @@ class Study:
     def generation(self, variant: Variant, guard: Recipe | Backbone, cell: Cell) -> Generation:
         """A guard's answers to a cell, with the profile's decoding."""
         profile = self.profile
-        reasoning = variant.mode == "reasoning"
         return Generation(
             guard=guard,
             cell=cell,
@@ -196,15 +196,21 @@ class Study:
                 temperature=profile.temperature,
                 top_p=profile.top_p,
                 generations=profile.generations,
-                max_new_tokens=profile.max_new_tokens_reasoning
-                if reasoning
-                else profile.max_new_tokens_non_reasoning,
+                max_new_tokens=self._cap(guard, variant.mode),
                 max_length=profile.max_length,
                 precision=profile.precision,
             ),
             engine=profile.engine,
             epoch=variant.epoch,
         )
+
+    def _cap(self, guard: Recipe | Backbone, mode: Mode) -> int:
+        """A released guard has a cap of its own, others that of the profile."""
+        if isinstance(guard, Backbone) and guard.format:
+            return guards.named(guard.format).max_new_tokens[mode]
+        if mode == "reasoning":
+            return self.profile.max_new_tokens_reasoning
+        return self.profile.max_new_tokens_non_reasoning
 
 
 def _guessed(shown: list[Example], cell: Cell, predicted: list[bool]) -> pd.DataFrame:
@@ -235,7 +241,10 @@ def _rows(value: Generation) -> list[dict[str, Any]]:
 
 def _judged(value: Generation) -> pd.DataFrame:
     rows = pd.DataFrame(_rows(value))
-    predicted = [verdicts.predicted(verdicts.parse(text), value.cell.task) for text in rows["text"]]
+    format_name, task = value.backbone.format, value.cell.task
+    predicted = [
+        verdicts.predicted(guards.parse(format_name, text, task), task) for text in rows["text"]
+    ]
     return pd.DataFrame(
         {
             "cell": value.cell.name,

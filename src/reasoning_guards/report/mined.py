@@ -10,11 +10,10 @@ from reasoning_guards import artifacts, mining, recipes
 from reasoning_guards.generation import ROWS, read_rows
 from reasoning_guards.intervals import Interval, percentile
 from reasoning_guards.recipes import Backbone, Recipe
-from reasoning_guards.report import figures
+from reasoning_guards.report import drawing, provenance
+from reasoning_guards.report.drawing import Drawing, Ink
 from reasoning_guards.study import NotRunError, Study
 from reasoning_guards.synthetic import corpora
-
-_PARTS = {"right": ("#0072B2", "label right"), "noisy": ("#D55E00", "label wrong (known here)")}
 
 
 def counted(study: Study, name: str) -> pd.DataFrame:
@@ -72,37 +71,41 @@ def table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Answers")
 
 
-def figure(study: Study, found: pd.DataFrame) -> Any:
+def figure(study: Study, found: pd.DataFrame) -> Drawing:
     """Histogram of right answers, 0 to N; wrong labels apart where they are known."""
-    import matplotlib.pyplot as plt
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
-    places = range(answers(study) + 1)
-    known = found["noisy"].notna().all()
+    n = answers(study)
+    places = range(n + 1)
     noisy = found["noisy"].fillna(False).astype(bool)
-    with plt.rc_context(figures.style() | {"axes.grid.axis": "y"}):
-        drawn, axes = plt.subplots(figsize=(6.4, 3.6))
+    parts = {"Label right": ~noisy, "Label wrong": noisy}
+    shares = pd.DataFrame(
+        {
+            part: found[chosen]["right"].value_counts().reindex(places, fill_value=0) / len(found)
+            for part, chosen in parts.items()
+        }
+    ).rename_axis(f"Right answers of {n}")
+    if found["noisy"].isna().any():
+        shares = shares.drop(columns="Label wrong").set_axis(["Examples"], axis="columns")
+
+    def plot(axes: Any, ink: Ink) -> None:
         below = np.zeros(len(places))
-        for part, chosen in (("right", ~noisy), ("noisy", noisy)):
-            counts = found[chosen]["right"].value_counts().reindex(places, fill_value=0)
-            heights = counts.to_numpy() / len(found)
-            colour, label = _PARTS[part]
-            hatch = "//" if part == "noisy" else None
-            if known or part == "right":
-                axes.bar(places, heights, bottom=below, color=colour, hatch=hatch, label=label)
-            below = below + heights
+        for part, colour, hatch in zip(shares, (ink.blue, ink.orange), ("", "//"), strict=False):
+            axes.bar(places, shares[part], bottom=below, color=colour, hatch=hatch, label=part)
+            below = below + shares[part].to_numpy()
         axes.axvspan(
             study.profile.difficult_least - 0.5, study.profile.difficult_most + 0.5,
-            color="#767676", alpha=0.2, zorder=0, label="taken for difficult",
+            color=ink.grey, alpha=0.25, zorder=0, label="taken for difficult",
         )  # fmt: skip
         axes.set_xticks(list(places))
-        axes.set_xlabel(f"Right answers of {answers(study)}")
+        axes.set_xlabel(f"Right answers of {n}")
         axes.set_ylabel("Share of mined examples")
         axes.legend(frameon=False, loc="best")
-        drawn.tight_layout()
-        plt.close(drawn)
-    return drawn
+
+    told = separation(found, study)
+    alt = (
+        f"{told['always_right']} of the examples are judged right each time, "
+        f"{told['always_wrong']} never, and {told['difficult']} are taken for difficult."
+    )
+    return drawing.draw(plot, 3.4, alt, shares, f"{study.chapter}-mined", provenance.run_id(study))
 
 
 def separation(study: Study, found: pd.DataFrame) -> dict[str, str]:
