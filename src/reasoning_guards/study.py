@@ -28,6 +28,7 @@ from reasoning_guards.recipes import (
     Decoding,
     Generation,
     Mode,
+    Probability,
     Recipe,
     Timing,
     Work,
@@ -65,10 +66,13 @@ class Study:
     profile: Profile
     variants: dict[str, Variant]
     timing: Timing | None = None
+    read: tuple[str, ...] = ()
+    """The variants whose verdict probabilities are read as well."""
 
     def values(self) -> list[Work]:
-        """What there is to make: all answers, and the timing if there is one."""
-        return [*self.generations(), *([self.timing] if self.timing else [])]
+        """What there is to make: all answers, probabilities, and the timing if there is one."""
+        read = [Probability.of(answers) for answers in self.generations(self.read)]
+        return [*self.generations(), *read, *([self.timing] if self.timing else [])]
 
     def generations(self, names: Iterable[str] | None = None) -> list[Generation]:
         """One value per variant, seed and cell."""

@@ -11,6 +11,7 @@ from reasoning_guards.chapters.dual_mode import rq4_dual_mode
 from reasoning_guards.chapters.efficacy import rq1_efficacy
 from reasoning_guards.chapters.inference_time import inference_time
 from reasoning_guards.chapters.second_backbone import second_backbone
+from reasoning_guards.chapters.verdict_probabilities import verdict_probabilities
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study
 
@@ -26,5 +27,6 @@ CHAPTERS: dict[str, Callable[[Profile], Study]] = {
         rq8_custom_policies,
         inference_time,
         second_backbone,
+        verdict_probabilities,
     )
 }
