@@ -39,7 +39,7 @@ LAYERS = [
     ["power"],
     ["study"],
     ["chapters"],
-    ["tuning"],
+    ["tuning", "predictions"],
     ["access", "plan", "regression", "report"],
     ["mirror"],
     ["book"],
