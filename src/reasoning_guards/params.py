@@ -70,6 +70,8 @@ class Profile(BaseModel):
         epochs_continual, learning_rate_continual: of that round.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
+        released: guards that others released, by their names in `guards.GUARDS`, as rows of RQ1,
+            RQ7, RQ8 and inference time.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
         workers: child processes at once; on GPUs each has `tensor_parallel` of them.
@@ -135,6 +137,7 @@ class Profile(BaseModel):
     max_new_tokens_non_reasoning: Annotated[int, Field(ge=1)] = 16
     engine: Engine = "transformers"
     eval_examples: Annotated[int, Field(ge=1)] | None = 12
+    released: list[str] = []
     parse_policy: Literal["wrong", "harmful", "dropped"] = "wrong"
     bootstrap_replicates: Annotated[int, Field(ge=100)] = 500
     workers: Annotated[int, Field(ge=1)] = 2

@@ -100,7 +100,7 @@ def figure(study: Study, found: pd.DataFrame) -> Drawing:
         axes.set_ylabel("Share of mined examples")
         axes.legend(frameon=False, loc="best")
 
-    told = separation(found, study)
+    told = separation(study, found)
     alt = (
         f"{told['always_right']} of the examples are judged right each time, "
         f"{told['always_wrong']} never, and {told['difficult']} are taken for difficult."
