@@ -4,6 +4,7 @@ A local endpoint answers each question after a second. Printed are the share of 
 throughput and the peak of the memory that Python allocated meanwhile.
 """
 
+import importlib
 import subprocess
 import sys
 import tempfile
@@ -27,16 +28,17 @@ class Measured(NamedTuple):
     grown_bytes: int
 
 
-def measure(path: Path, samples: int, concurrency: int) -> Measured:
+def measure(path: Path, samples: int, concurrency: int, seconds: float = SECONDS) -> Measured:
     """Distil so many samples against an endpoint in a process of its own."""
     server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "fake_teacher.py"), str(SECONDS)],
+        [sys.executable, str(Path(__file__).parent / "fake_teacher.py"), str(seconds)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert server.stdout
     url = server.stdout.readline().strip()
+    importlib.import_module("openai")  # takes seconds, once
     store = Store(path)
     tracing = tracemalloc.is_tracing()
     before = tracemalloc.get_traced_memory()[0] if tracing else 0
@@ -47,7 +49,7 @@ def measure(path: Path, samples: int, concurrency: int) -> Measured:
     peak = tracemalloc.get_traced_memory()[1] if tracing else 0
     server.terminate()
     assert run.states == {"kept": samples}
-    ideal = -(-samples // concurrency) * SECONDS
+    ideal = -(-samples // concurrency) * seconds
     return Measured(taken, ideal / taken, peak - before)
 
 

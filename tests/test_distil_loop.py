@@ -247,13 +247,13 @@ def test_two_runs_at_once_end_with_the_same_set(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_slow_teacher_is_kept_busy_in_memory_that_does_not_grow(tmp_path: Path) -> None:
-    """As in the benchmark, `python tests/bench_distil.py`, with fewer samples."""
+    """As in the benchmark, `python tests/bench_distil.py`, with fewer and slower answers."""
     from bench_distil import measure
 
     tracemalloc.start()
-    few = measure(tmp_path / "few.jsonl", 128, 64)
+    few = measure(tmp_path / "few.jsonl", 64, 64, 0.1)
     tracemalloc.clear_traces()
-    many = measure(tmp_path / "many.jsonl", 640, 64)
+    many = measure(tmp_path / "many.jsonl", 256, 64, 2.0)
     tracemalloc.stop()
     assert many.share_of_ideal >= 0.85
     assert many.grown_bytes - few.grown_bytes < 1_000_000

@@ -24,7 +24,7 @@ VERSIONS = {**STEP_VERSIONS, "world": WORLD_VERSION}
 BEHIND = {
     "examples": ["examples.py", "datasets/*.py", "policies/*"],
     "prompts": ["prompts.py", "templates/*"],
-    "traces": ["traces/*.py", "synthetic/teacher.py"],
+    "traces": ["traces/*.py", "synthetic/teacher.py", "distil/releases.py"],
     "training": ["training/*.py"],
     "generation": ["generation.py", "engines/*.py"],
     "timing": ["timing.py"],

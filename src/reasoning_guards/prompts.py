@@ -22,10 +22,9 @@ from typing import Any, Literal
 
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
-from reasoning_guards.recipes import Mode, Template
+from reasoning_guards.recipes import Mode, TeacherVersion, Template
 
 TeacherTemplate = Literal["aegis", "wildguard", "topic", "policy"]
-TeacherVersion = Literal["as_used", "as_printed"]
 
 MODE_TOKENS: dict[Mode, str] = {"reasoning": "/think", "non-reasoning": "/no_think"}
 

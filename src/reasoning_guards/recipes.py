@@ -13,6 +13,7 @@ from reasoning_guards.examples import Task
 
 Mode = Literal["reasoning", "non-reasoning"]
 Template = Literal["paper", "compact"]
+TeacherVersion = Literal["as_used", "as_printed"]
 Engine = Literal["transformers", "vllm"]
 Precision = Literal["float32", "bfloat16"]
 

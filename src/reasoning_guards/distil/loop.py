@@ -36,6 +36,9 @@ class Asker(Protocol):
             NoAnswerError: if there is none to this question.
         """
 
+    async def close(self) -> None:
+        """Let go of what it holds; called at the end of each run."""
+
 
 @dataclass
 class Run:
@@ -125,6 +128,8 @@ class _Loop:
             for task in (*workers, speaker, writer):
                 task.cancel()
             await asyncio.gather(*workers, speaker, writer, return_exceptions=True)
+            for asker in self._askers.values():
+                await asker.close()
         return self._run
 
     async def _work(self, supply: Iterator[Item]) -> None:

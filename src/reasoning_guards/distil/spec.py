@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reasoning_guards.distil import filters, sentences
-from reasoning_guards.prompts import TeacherVersion
-from reasoning_guards.recipes import Value
+from reasoning_guards.recipes import TeacherVersion, Value
 
 
 class Sampling(Value):
