@@ -23,6 +23,8 @@ __all__ = [  # with what is handed on from `values`
     "Work", "asked", "mining", "needed",
 ]  # fmt: skip
 
+TeacherVersion = Literal["as_used", "as_printed"]
+
 _MAIN = unless("main")
 """A dataset's revision; which commit it was stands in the artifact's manifest."""
 
