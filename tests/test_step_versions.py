@@ -27,7 +27,13 @@ BEHIND = {
     "guards": ["guards/*.py", "guards/templates/*"],
     "traces": ["traces/*.py", "synthetic/teacher.py"],
     "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")],
-    "refinement": ["training/refine.py", "training/continual.py", "training/dpo.py", "mining.py", "verdicts.py"],
+    "refinement": [
+        "training/refine.py",
+        "training/continual.py",
+        "training/dpo.py",
+        "mining.py",
+        "verdicts.py",
+    ],
     "generation": ["generation.py", "engines/*.py"],
     "timing": ["timing.py"],
     "world": [

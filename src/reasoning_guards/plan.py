@@ -50,8 +50,9 @@ def table(study: Study) -> pd.DataFrame:
     """One row per variant.
 
     Index: the variant. Columns: Seeds, Training and Answers (cached or to do), Trained on (examples
-    times epochs; sequences in all for a guard that goes on), Tokens (trained on, per seed), Memory (to train, before activations), Hours (of
-    one device, all its steps and seeds) and Basis (measured or assumed).
+    times epochs, or sequences of a refinement), Tokens (trained on, per seed), Memory (to train,
+    before activations), Hours (of one device, all its steps and seeds) and Basis (measured or
+    assumed).
     """
     profile = study.profile
     rows: list[dict[str, Any]] = []
