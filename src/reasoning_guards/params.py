@@ -136,7 +136,7 @@ class Profile(BaseModel):
     dpo_reference: Literal["start", "backbone"] = "start"
     dpo_pairs: Annotated[int, Field(ge=1)] = 4
     epochs_dpo: Annotated[int, Field(ge=1)] = 1
-    learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 5e-4
+    learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     precision: Literal["float32", "bfloat16"] = "float32"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
