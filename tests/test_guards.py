@@ -122,7 +122,7 @@ def test_unknown_names_and_modes_are_one_sentence(tokenizer: Any) -> None:
 # What answers mean
 
 
-@pytest.mark.parametrize("name", ["", *guards.GUARDS])
+@pytest.mark.parametrize("name", ["", *(n for n, g in guards.GUARDS.items() if g.fields["prompt"])])
 @pytest.mark.parametrize("task", ["prompt", "response"])
 def test_the_decisions_of_an_answer_spell_one_that_is_read_back(name: str, task: Any) -> None:
     fields = guards.fields(name, task)

@@ -25,7 +25,7 @@ BEHIND = {
     "examples": ["examples.py", "datasets/*.py", "policies/*"],
     "prompts": ["prompts.py", "templates/*"],
     "guards": ["guards/*.py", "guards/templates/*"],
-    "traces": ["traces/*.py", "synthetic/teacher.py"],
+    "traces": ["traces/*.py", "synthetic/teacher.py", "distil/releases.py"],
     "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")],
     "refinement": [
         "training/refine.py",
@@ -36,6 +36,7 @@ BEHIND = {
     ],
     "generation": ["generation.py", "engines/*.py"],
     "timing": ["timing.py"],
+    "probability": ["probability.py"],
     "world": [
         *(f"synthetic/{name}.py" for name in ("lexicon", "grammar", "sampling", "sets", "corpora")),
         "synthetic/tokenizer.py",

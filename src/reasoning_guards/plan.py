@@ -11,7 +11,16 @@ import pandas as pd
 from reasoning_guards import artifacts
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Mining, Recipe, Timing, TraceSpec, Work, mining, needed
+from reasoning_guards.recipes import (
+    Mining,
+    Probability,
+    Recipe,
+    Timing,
+    TraceSpec,
+    Work,
+    mining,
+    needed,
+)
 from reasoning_guards.study import Study
 
 # Parameters, as the models' cards give them.
@@ -50,9 +59,9 @@ def table(study: Study) -> pd.DataFrame:
     """One row per variant.
 
     Index: the variant. Columns: Seeds, Training and Answers (cached or to do), Trained on (examples
-    times epochs, or sequences of a refinement), Tokens (trained on, per seed), Memory (to train,
-    before activations), Hours (of one device, all its steps and seeds) and Basis (measured or
-    assumed).
+    times epochs; sequences in all for a guard that goes on), Tokens (trained on, per seed), Memory
+    (to train, before activations), Hours (of one device, all its steps and seeds) and Basis
+    (measured or assumed).
     """
     profile = study.profile
     rows: list[dict[str, Any]] = []
@@ -194,6 +203,8 @@ def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
         return rate / 3600
     if isinstance(value, Timing):
         return value.rounds * sum(_hours(profile, one, measured=False) for one in value.asked)
+    if isinstance(value, Probability):  # each answer read once more, and nothing written
+        return _hours(profile, value.answers, measured=False)
     examples = (
         _mined(value) if isinstance(value, Mining) else value.limit or CELL_EXAMPLES[profile.world]
     )

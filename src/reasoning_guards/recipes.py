@@ -23,6 +23,8 @@ __all__ = [  # with what is handed on from `values`
     "Work", "asked", "mining", "needed",
 ]  # fmt: skip
 
+TeacherVersion = Literal["as_used", "as_printed"]
+
 _MAIN = unless("main")
 """A dataset's revision; which commit it was stands in the artifact's manifest."""
 
@@ -301,7 +303,27 @@ class Timing(Value):
         return self
 
 
-Work = Recipe | Generation | Mining | Timing
+class Probability(Value):
+    """How probable a guard finds it that what it judges is harmful; see `probability`.
+
+    Attributes:
+        answers: after whose reasonings the verdict is read. A guard that answers at once is read
+            after its prompt, whatever it would have answered; `of` gives all its answers one value.
+    """
+
+    answers: Generation
+
+    @classmethod
+    def of(cls, answers: Generation) -> "Probability":
+        """The probabilities that belong to a guard's answers."""
+        if answers.mode == "non-reasoning":
+            greedy = {"temperature": 0.0, "top_p": 1.0, "generations": 1, "seed": 0}
+            decoding = answers.decoding.model_copy(update=greedy)
+            answers = answers.model_copy(update={"decoding": decoding})
+        return cls(answers=answers)
+
+
+Work = Recipe | Generation | Mining | Timing | Probability
 """What a child process makes."""
 
 
@@ -309,6 +331,8 @@ def asked(value: Work) -> tuple[Generation | Mining, ...]:
     """Who is asked what while a value is made; nobody while a guard is trained."""
     if isinstance(value, Recipe):
         return ()
+    if isinstance(value, Probability):
+        return (value.answers,)
     return value.asked if isinstance(value, Timing) else (value,)
 
 

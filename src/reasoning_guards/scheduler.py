@@ -13,7 +13,16 @@ from pathlib import Path
 
 from reasoning_guards import artifacts, devices, traces
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Mining, Recipe, Timing, Work, asked, needed
+from reasoning_guards.recipes import (
+    Generation,
+    Mining,
+    Probability,
+    Recipe,
+    Timing,
+    Work,
+    asked,
+    needed,
+)
 from reasoning_guards.resources import Resources, cache_folder
 from reasoning_guards.worker import Job, Reply
 
@@ -187,6 +196,8 @@ def cost(value: Work) -> float:
         return 3.0 * examples * value.sft.epochs * tokens
     if isinstance(value, Timing):
         return sum(map(cost, value.asked)) * value.rounds
+    if isinstance(value, Probability):  # less than its answers, which are so made before it
+        return (value.answers.limit or 300) * 60.0
     answer = 15 if value.mode == "non-reasoning" else 80
     examples = value.mined.examples or 5000 if isinstance(value, Mining) else value.limit or 300
     return examples * (60 + 4 * value.decoding.generations * answer)
@@ -208,6 +219,8 @@ def describe(value: Work) -> str:
         return f"timing of {len(value.asked)} guards"
     if isinstance(value, Mining):
         return f"answers to training examples of {value.guard.train_set}"
+    if isinstance(value, Probability):
+        return f"verdict probabilities of {value.answers.cell.name}"
     return f"answers to {value.cell.name}"
 
 
@@ -260,6 +273,8 @@ class _Board:
 
 
 def _guard(value: Work | None) -> object:
+    if isinstance(value, Probability):
+        value = value.answers
     return value.guard if isinstance(value, Generation | Mining) else value
 
 

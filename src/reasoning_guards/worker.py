@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reasoning_guards import artifacts
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Mining, Recipe, Timing, Work, mining
+from reasoning_guards.recipes import Generation, Mining, Probability, Recipe, Timing, Work, mining
 from reasoning_guards.resources import Resources
 
 
@@ -66,6 +66,17 @@ class Builder:
                 return self._engine(asked, resources)
 
             return artifacts.make(value, lambda folder: timing.measure(value, load, folder))
+        if isinstance(value, Probability):
+            from reasoning_guards import probability
+
+            asked = value.answers
+            # If the answers are made elsewhere just now, their lock is waited for.
+            answers = self.make(asked, resources) if asked.mode == "reasoning" else None
+
+            def measure(folder: Path) -> dict[str, Any]:
+                return probability.measure(value, self._engine(asked, resources), answers, folder)
+
+            return artifacts.make(value, measure)
         from reasoning_guards import generation
 
         return artifacts.make(

@@ -1,5 +1,6 @@
 """The variants and cells of each chapter, known without executing its notebook."""
 
+import difflib
 from collections.abc import Callable
 
 from reasoning_guards.chapters.budgets import rq3_reasoning_budgets
@@ -12,6 +13,8 @@ from reasoning_guards.chapters.dual_mode import rq4_dual_mode
 from reasoning_guards.chapters.efficacy import rq1_efficacy
 from reasoning_guards.chapters.inference_time import inference_time
 from reasoning_guards.chapters.second_backbone import second_backbone
+from reasoning_guards.chapters.verdict_probabilities import verdict_probabilities
+from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study
 
@@ -28,5 +31,22 @@ CHAPTERS: dict[str, Callable[[Profile], Study]] = {
         rq8_custom_policies,
         inference_time,
         second_backbone,
+        verdict_probabilities,
     )
 }
+
+
+class UnknownStudyError(UserError):
+    """No chapter of that name has a study."""
+
+
+def named(name: str) -> Callable[[Profile], Study]:
+    """A chapter's function.
+
+    Raises:
+        UnknownStudyError: naming the nearest there is.
+    """
+    if name not in CHAPTERS:
+        near = difflib.get_close_matches(name, CHAPTERS, n=1, cutoff=0)[0]
+        raise UnknownStudyError(f"There is no study {name!r}: did you mean {near!r}?")
+    return CHAPTERS[name]

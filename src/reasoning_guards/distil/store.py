@@ -12,6 +12,7 @@ In memory is one entry of about 150 bytes for each answer: its key and where it 
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -34,6 +35,7 @@ class Store:
         self._file = path.open("a+b", buffering=0)
         self._places: dict[bytes, int] = {}
         self._read_to = 0
+        self._indexing = threading.Lock()
         self._index()
 
     def __len__(self) -> int:
@@ -75,7 +77,7 @@ class Store:
 
     def _index(self) -> None:
         """Learn of the lines that were added since, by whomever."""
-        with self.path.open("rb") as file:
+        with self._indexing, self.path.open("rb") as file:
             file.seek(self._read_to)
             for line in file:
                 if not line.endswith(b"\n"):

@@ -3,12 +3,12 @@
 OpenAI's guide leaves the policy's wording and the form of the answer to the user; both are ours
 here, and the answer is that of H.3 without the refusal. The chat template of its tokenizer writes
 the harmony format. Decoded without special tokens an answer is `analysis…assistantfinal…`: what
-stands before the last `assistantfinal` is reasoning.
+stands before the last `assistantfinal` is reasoning. With those tokens gone no verdict can be read
+again after a reasoning, so there are no `fields`.
 """
 
 from reasoning_guards import verdicts
 from reasoning_guards.examples import Example, Task
-from reasoning_guards.guards import own
 from reasoning_guards.guards.format import Asked, Guard, template
 from reasoning_guards.recipes import Mode
 from reasoning_guards.verdicts import ParseFailure, Verdict
@@ -54,5 +54,5 @@ GUARD = Guard(
     judges_both=True,
     ask=ask,
     parse=parse,
-    fields=own.FIELDS,
+    fields={"prompt": (), "response": ()},
 )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from reasoning_guards import artifacts
 from reasoning_guards.intervals import Interval
-from reasoning_guards.report import costs, lengths, mined, spreads
+from reasoning_guards.report import costs, lengths, mined, probabilities, spreads
 from reasoning_guards.study import Study
 
 
@@ -29,4 +29,6 @@ def of(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
             return {"rq6_always_right": mined.share_always_right(study, found)}
         case "inference_time" if study.timing and artifacts.find(study.timing):
             return costs.measures(study, costs.rounds(study))
+        case "verdict_probabilities" if set(study.variants) <= set(judged):
+            return probabilities.measures(study)
     return {}

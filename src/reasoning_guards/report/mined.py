@@ -10,9 +10,8 @@ from reasoning_guards import artifacts, mining, recipes
 from reasoning_guards.generation import ROWS, read_rows
 from reasoning_guards.intervals import Interval, percentile
 from reasoning_guards.recipes import Backbone, Recipe
-from reasoning_guards.report import drawing, frames
+from reasoning_guards.report import drawing, frames, provenance
 from reasoning_guards.report.drawing import Drawing, Ink
-from reasoning_guards.report.provenance import run_id
 from reasoning_guards.study import NotRunError, Study
 from reasoning_guards.synthetic import corpora
 
@@ -75,43 +74,39 @@ def table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
 
 def figure(study: Study, found: pd.DataFrame) -> Drawing:
     """Histogram of right answers, 0 to N; wrong labels apart where they are known."""
-    profile, places = study.profile, range(answers(study) + 1)
-    known = bool(found["noisy"].notna().all())
+    n = answers(study)
+    places = range(n + 1)
     noisy = found["noisy"].fillna(False).astype(bool)
-    parts = {"label right": ~noisy, "label wrong": noisy} if known else {"mined": ~noisy}
+    parts = {"Label right": ~noisy, "Label wrong": noisy}
     shares = pd.DataFrame(
         {
             part: found[chosen]["right"].value_counts().reindex(places, fill_value=0) / len(found)
             for part, chosen in parts.items()
         }
-    ).rename_axis("right answers")
+    ).rename_axis(f"Right answers of {n}")
+    if found["noisy"].isna().any():
+        shares = shares.drop(columns="Label wrong").set_axis(["Examples"], axis="columns")
 
     def plot(axes: Any, ink: Ink) -> None:
         below = np.zeros(len(places))
         for part, colour, hatch in zip(shares, (ink.blue, ink.orange), ("", "//"), strict=False):
-            heights = shares[part].to_numpy()
-            axes.bar(places, heights, bottom=below, color=colour, hatch=hatch, label=part)
-            below = below + heights
+            axes.bar(places, shares[part], bottom=below, color=colour, hatch=hatch, label=part)
+            below = below + shares[part].to_numpy()
         axes.axvspan(
-            profile.difficult_least - 0.5, profile.difficult_most + 0.5,
-            color=ink.grey, alpha=0.2, zorder=0, label="taken for difficult",
+            study.profile.difficult_least - 0.5, study.profile.difficult_most + 0.5,
+            color=ink.grey, alpha=0.25, zorder=0, label="taken for difficult",
         )  # fmt: skip
         axes.set_xticks(list(places))
-        axes.set_xlabel(f"Right answers of {answers(study)}")
+        axes.set_xlabel(f"Right answers of {n}")
         axes.set_ylabel("Share of mined examples")
         axes.legend(frameon=False, loc="best")
 
-    heights = "; ".join(
-        f"{right} right {share:.1%}" for right, share in shares.sum(axis="columns").items()
+    told = separation(study, found)
+    alt = (
+        f"{told['always_right']} of the examples are judged right each time, "
+        f"{told['always_wrong']} never, and {told['difficult']} are taken for difficult."
     )
-    return drawing.draw(
-        plot,
-        3.4,
-        f"Share of mined examples by right answers of {answers(study)}: {heights}.",
-        shares,
-        f"{study.chapter}-mined",
-        run_id(study),
-    )
+    return drawing.draw(plot, 3.4, alt, shares, f"{study.chapter}-mined", provenance.run_id(study))
 
 
 def separation(study: Study, found: pd.DataFrame) -> dict[str, str]:
