@@ -1,19 +1,22 @@
 """Guards that go on from trained ones: their trainers learn what they are to, and nothing else."""
 
 import json
+import random
+import statistics
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from reasoning_guards import generation, mining
 from reasoning_guards.engines.transformers import TransformersEngine
 from reasoning_guards.generation import ROWS, read_rows
 from reasoning_guards.recipes import SFT, Backbone, Decoding, Mining, Recipe, TraceSpec
-from reasoning_guards.refinements import Continual, Mined, Refinement
+from reasoning_guards.refinements import Continual, Mined, Preference, Refinement
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import data, refine, sft
+from reasoning_guards.training import data, dpo, refine, sft
 
 pytestmark = pytest.mark.slow
 SETTINGS = SFT(
@@ -115,3 +118,68 @@ def test_the_second_round_goes_on_from_the_trained_weights(
         for folder in (started.folder, tmp_path)
     )
     assert last[0]["loss"] < 0.5 * first[0]["loss"]
+
+
+PREFER = Preference(
+    mined=MINED, least=1, most=3, beta=0.1, pairs_per_example=4,
+    sft=SETTINGS.model_copy(
+        update={"epochs": 1, "learning_rate": 5e-4, "batch_size": 4, "warmup_ratio": 0.0}
+    ),
+)  # fmt: skip
+
+
+def logged(folder: Path, metric: str) -> list[float]:
+    history = json.loads((folder / "log_history.json").read_text())
+    return [row[metric] for row in history if metric in row]
+
+
+def test_pairs_are_right_over_wrong_answers_to_what_the_guard_was_asked(started: Started) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(started.folder)
+    names, pairs = dpo.pairs(refined(PREFER), PREFER, started.rows, tokenizer)
+    asked = {
+        request.id: request.prompt
+        for request, _, _ in generation.requests(Mining(guard=START, mined=MINED), tokenizer)
+    }
+    texts = {
+        (tuple(asked[row["example"]]), row["text"]): mining.is_right(row) for row in started.rows
+    }
+    assert len(pairs) > len(names) > 0
+    for pair in pairs:
+        prompt = tuple(pair["prompt_ids"])
+        for ids, right in ((pair["chosen_ids"], True), (pair["rejected_ids"], False)):
+            ended = ids[-1] == tokenizer.eos_token_id
+            text = tokenizer.decode(ids[:-1] if ended else ids)
+            assert texts[prompt, text] is right
+            assert ended or not right
+
+
+@pytest.mark.parametrize("scrambled", [False, True], ids=["as mined", "scrambled"])
+def test_preference_optimisation_raises_the_margin_unless_preferences_are_scrambled(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scrambled: bool
+) -> None:
+    if scrambled:
+        as_mined = mining.pairs
+
+        def by_coin(*given: Any) -> list[tuple[Any, Any]]:
+            coin = random.Random(0)
+            return [pair[:: coin.choice((1, -1))] for pair in as_mined(*given)]
+
+        monkeypatch.setattr(mining, "pairs", by_coin)
+    train(PREFER, started, tmp_path)
+    margins = logged(tmp_path, "rewards/margins")
+    assert margins[0] == pytest.approx(0, abs=1e-4), "the reference is the guard itself at first"
+    late = margins[len(margins) // 2 :]
+    error = statistics.stdev(late) / len(late) ** 0.5
+    learnt = statistics.mean(late) > 3 * error
+    assert learnt is not scrambled
+
+
+@pytest.mark.parametrize("reference", ["start", "backbone"])
+def test_the_reference_is_the_one_that_is_named(
+    started: Started, tmp_path: Path, reference: Any
+) -> None:
+    tiny = PREFER.sft.model_copy(update={"learning_rate": 1e-9})
+    train(PREFER.model_copy(update={"reference": reference, "sft": tiny}), started, tmp_path)
+    margins = logged(tmp_path, "rewards/margins")
+    still = max(map(abs, margins)) < 1e-3
+    assert still is (reference == "start")

@@ -22,6 +22,7 @@ from pydantic import (
 
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Engine, TeacherVersion, Template
+from reasoning_guards.refinements import PreferenceLoss
 
 # What a parameter can be; true and false are integers. What else a notebook has names for, studies
 # and modules, is none: the cell that reads the parameters may be run again after the others.
@@ -70,6 +71,9 @@ class Profile(BaseModel):
         difficult_least, difficult_most: how many of them are right for a difficult example.
         difficult_copies: how often each is added to the training set in a second round.
         epochs_continual, learning_rate_continual: of that round.
+        dpo_beta, dpo_loss, dpo_reference: as `refinements.Preference` has them.
+        dpo_pairs: at most so many of a right and a wrong answer to each difficult example.
+        epochs_dpo, learning_rate_dpo: of preference optimisation.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
         released: guards that others released, by their names in `guards.GUARDS`, as rows of RQ1,
@@ -142,6 +146,12 @@ class Profile(BaseModel):
     difficult_copies: Annotated[int, Field(ge=1)] = 2
     epochs_continual: Annotated[int, Field(ge=1)] = 1
     learning_rate_continual: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    dpo_beta: Annotated[float, Field(gt=0)] = 0.1
+    dpo_loss: PreferenceLoss = "sigmoid"
+    dpo_reference: Literal["start", "backbone"] = "start"
+    dpo_pairs: Annotated[int, Field(ge=1)] = 4
+    epochs_dpo: Annotated[int, Field(ge=1)] = 1
+    learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     precision: Literal["float32", "bfloat16"] = "float32"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95

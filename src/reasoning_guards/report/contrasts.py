@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from reasoning_guards import claims, intervals
-from reasoning_guards.report import tables
+from reasoning_guards.report import frames, tables
 from reasoning_guards.study import Study
 
 AVERAGES = {"Prompt": "prompt", "Response": "response", "Safety average": "safety"}
@@ -32,7 +32,8 @@ def table(
         }
         row["By seed"] = ", ".join(f"{one:+.3f}" for one in by_seed(study, judged, names))
         rows[label] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Difference")
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Difference")
+    return frames.of_run(frame, study, "contrasts")
 
 
 def difference(

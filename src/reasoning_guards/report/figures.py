@@ -131,6 +131,7 @@ def _said(data: pd.DataFrame, average: str) -> str:
 
 
 def _kind(study: Study, name: str) -> str:
-    if name in ("r_filler", "r_shuffled", "backbone") or name.startswith("null"):
+    controls = ("r_filler", "r_shuffled", "backbone", "continual_random")
+    if name in controls or name.startswith("null"):
         return "control"
     return study.variants[name].mode

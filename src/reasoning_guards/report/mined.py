@@ -10,7 +10,7 @@ from reasoning_guards import artifacts, mining, recipes
 from reasoning_guards.generation import ROWS, read_rows
 from reasoning_guards.intervals import Interval, percentile
 from reasoning_guards.recipes import Backbone, Recipe
-from reasoning_guards.report import drawing, provenance
+from reasoning_guards.report import drawing, frames, provenance
 from reasoning_guards.report.drawing import Drawing, Ink
 from reasoning_guards.study import NotRunError, Study
 from reasoning_guards.synthetic import corpora
@@ -68,7 +68,8 @@ def table(study: Study, found: pd.DataFrame) -> pd.DataFrame:
         if found["noisy"].notna().all():
             row["Label wrong"] = f"{int(mine['noisy'].sum())} of {len(mine)}"
         rows[f"{right} of {answers(study)} right"] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Answers")
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Answers")
+    return frames.of_run(frame, study, "mining")
 
 
 def figure(study: Study, found: pd.DataFrame) -> Drawing:
