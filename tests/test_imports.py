@@ -41,7 +41,7 @@ LAYERS = [
     ["chapters"],
     ["tuning"],
     ["access", "plan", "regression", "report"],
-    ["mirror"],
+    ["mirror", "staging", "finishing"],
     ["book"],
     ["cli"],
 ]
