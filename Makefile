@@ -56,18 +56,18 @@ types: .venv/made
 test-fast: .venv/made
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not browser'
 
-# Unit tests, the real vLLM, every notebook against its stored outputs, and a strict build of the
-# smoke book, whose study starts from an empty cache.
+# Unit tests, the real vLLM, a strict build of the smoke book, whose study starts from an empty cache,
+# and every notebook against its stored outputs.
 test:
 	@$(MAKE) --no-print-directory -j2 .venv/made .venv-vllm/made
 	REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) \
 		$(BIN)/pytest -n 2 --dist loadfile --durations=15 -m 'not browser'
 	rm -rf _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
-		$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=1800 \
-		--timeout=1800 notebooks
-	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/reasoning-guards book --profile smoke --build _build/test
+	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
+		$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env \
+		--nbval-cell-timeout=1800 --timeout=1800 notebooks
 
 # Chromium as Debian ships it, and what drives it. Only the targets below need them.
 BOOK := _build/test/smoke/pages/_build/html

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -104,8 +105,13 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     run_study(profile, report)
     stage = _stage(output, profile)
     shutil.rmtree(stage, ignore_errors=True)
-    for notebook in sorted(Path("notebooks").glob("*.ipynb")):
-        execute(notebook.stem, parameters, profile, output, report)
+    with ThreadPoolExecutor(profile.workers) as pool:
+        # What they need is made; reading it takes each a kernel, and those can run side by side.
+        for executed in [
+            pool.submit(execute, notebook.stem, parameters, profile, output, report)
+            for notebook in sorted(Path("notebooks").glob("*.ipynb"))
+        ]:
+            executed.result()
     report("Building the pages ...")
     staging.stage(stage, profile)
     built = stage.parent / "pages"
