@@ -9,7 +9,7 @@ VLLM_PYTHON := .venv-vllm/bin/python
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book chapter plan mirror test test-fast test-browser screenshots one-file lint types vllm outputs clean
+.PHONY: book chapter plan mirror test test-fast test-browser screenshots lint types vllm outputs clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
