@@ -45,7 +45,7 @@ LAYERS = [
     ["chapters"],
     ["tuning", "predictions"],
     ["access", "plan", "regression", "report"],
-    ["mirror"],
+    ["mirror", "staging", "finishing"],
     ["book"],
     ["cli"],
 ]

@@ -4,7 +4,7 @@ Costs are measured where the artifact is there, and otherwise assumed from the c
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -130,6 +130,27 @@ def room(profile: Profile) -> str:
         f"A training takes {need:.0f} GiB of one GPU before activations, and is not split over "
         f"several, as FSDP would. With {FOR_ACTIVATIONS:.0%} left for activations, {fits}."
     )
+
+
+class Cost(NamedTuple):
+    """What a study takes: hours of one device, each step once, and how many steps are there."""
+
+    hours: float
+    basis: str
+    cached: int
+    steps: int
+
+
+def cost(study: Study) -> Cost:
+    """What all steps of a study take, measured where they are cached and assumed where not."""
+    steps: list[Work] = [*study.recipes(), *study.values()]
+    cached = [artifacts.is_cached(step) for step in steps]
+    hours = [
+        _hours(study.profile, step, measured=there)
+        for step, there in zip(steps, cached, strict=True)
+    ]
+    basis = "measured" if all(cached) else "in part measured" if any(cached) else "assumed"
+    return Cost(sum(hours), basis, sum(cached), len(steps))
 
 
 def hours_left(studies: Sequence[Study]) -> float:

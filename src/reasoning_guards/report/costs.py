@@ -134,7 +134,7 @@ def figure(study: Study, judged: Mapping[str, pd.DataFrame], rows: pd.DataFrame)
             bbox_to_anchor=(1, 1), ncols=2,
         )  # fmt: skip
 
-    best, short = data["F1"].idxmax(), data["Tokens"].idxmin()
+    best, short = str(data["F1"].idxmax()), str(data["Tokens"].idxmin())
     alt = (
         f"{best} has the highest safety average, {data['F1'][best]:.3f}, with "
         f"{data['Tokens'][best]:.1f} tokens an answer; {short} writes least, "

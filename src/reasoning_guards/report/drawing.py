@@ -100,7 +100,8 @@ def draw(
             figure.tight_layout()
             plt.close(figure)
         versions.append(figure)
-    return Drawing(*versions, alt=alt, data=data, name=name, run=run)
+    light, dark = versions
+    return Drawing(light, dark, alt, data, name, run)
 
 
 def said(interval: Interval) -> str:

@@ -92,7 +92,7 @@ def install() -> None:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
-    if shell is not None:
+    if shell is not None and shell.display_formatter is not None:
         shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, html)
 
 

@@ -90,7 +90,7 @@ def cells(
     table.columns = pd.Index([cell_label(cell) for cell in order])
     table = table.rename_axis(columns="Variant")
     best: dict[str, frames.Way] = dict.fromkeys(table.columns, "max")
-    return frames.of_run(table, study, f"cells-{average}", best, table.index[-2:])
+    return frames.of_run(table, study, f"cells-{average}", best, list(table.index[-2:]))
 
 
 def printed(rows: Mapping[str, str], columns: Mapping[str, tuple[int, str]]) -> pd.DataFrame:
@@ -206,10 +206,11 @@ def _label(study: Study, name: str) -> str:
     return study.variants[name].label if name in study.variants else TRIVIAL_LABELS[name]
 
 
-_BEST: dict[str, frames.Way] = dict.fromkeys(
-    ("Prompt", "Response", "Safety average", "Custom average", "Eight cells", "Precision",
-     "Recall"), "max",
-) | {"Unparsable": "min", "Truncated": "min"}  # fmt: skip
+_MOST = (
+    "Prompt", "Response", "Safety average", "Custom average", "Eight cells", "Precision", "Recall",
+)  # fmt: skip
+_LEAST = ("Unparsable", "Truncated")
+_BEST: dict[str, frames.Way] = {n: "min" if n in _LEAST else "max" for n in (*_MOST, *_LEAST)}
 
 TRIVIAL_LABELS = {"always_harmful": "Always harmful", "tfidf": "TF-IDF + logistic regression"}
 
