@@ -183,11 +183,7 @@ def figure(study: Study, points: pd.DataFrame, judged: Mapping[str, pd.DataFrame
         axes.set_ylabel("Safety average (mean F1)")
         axes.legend(frameon=False, loc="best")
 
-<<<<<<< HEAD
-    best = points.iloc[int(points["F1"].to_numpy().argmax())]
-=======
     best = points.iloc[int(points["F1"].argmax())]
->>>>>>> pages
     alt = (
         f"The cascade is best where {best['Share']:.0%} of the examples are handed on: "
         f"F1 {best['F1']:.3f} ({best['Low']:.3f} to {best['High']:.3f}) with "
