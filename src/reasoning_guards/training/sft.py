@@ -36,6 +36,7 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
     Raises:
         DevicesError: on "cuda", unless there is exactly one GPU to be seen.
     """
+    require_one_device(resources)  # before a backbone is looked for, which may be large
     return fit(recipe, backbones.source(recipe.backbone), folder, resources)
 
 
