@@ -26,6 +26,6 @@ def of(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
             return lengths.measures(lengths.taught(study))
         case "inference_time" if study.timing and artifacts.find(study.timing):
             return costs.measures(study, costs.rounds(study))
-        case "verdict_probabilities" if set(study.variants) <= set(judged):
+        case "verdict_probabilities" if all(map(artifacts.find, study.values())):
             return probabilities.measures(study)
     return {}
