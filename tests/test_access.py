@@ -56,6 +56,8 @@ def test_the_embedded_world_is_all_there() -> None:
     found = said(Profile())
     assert {"dataset synthetic/meadow, train", "traces by rule for synthetic/meadow"} < set(found)
     assert "backbone synthetic/llama-64-0" in found
+    # A split that is scored twice is counted as it is scored first, by its prompts.
+    assert found["dataset synthetic/meadow, test"] == (True, "300 examples")
     assert all(ok for ok, _ in found.values())
 
 

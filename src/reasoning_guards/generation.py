@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import datasets, guards, prompts, verdicts
+from reasoning_guards import datasets, guards, mining, prompts, verdicts
 from reasoning_guards.engines import InferenceEngine, Request
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, Task, with_random_labels
-from reasoning_guards.recipes import Cell, Generation, Recipe
+from reasoning_guards.recipes import Cell, Generation, Mining, Recipe
+from reasoning_guards.training import data
 
 ROWS = "generations.jsonl"
 # vLLM answers a whole list at once; parts this large lose little speed and little work when killed.
@@ -40,10 +41,13 @@ def examples(cell: Cell, limit: int | None = None) -> list[Example]:
     return found
 
 
-def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> dict[str, Any]:
+def generate(
+    generation: Generation | Mining, engine: InferenceEngine, folder: Path
+) -> dict[str, Any]:
     """Answer every example and leave `generations.jsonl`: one row per example and generation.
 
     Columns: example, cluster, generation, truth, text, tokens, prompt_tokens, finish, shortened.
+    A mining has both labels in the truth's place: prompt_harmful, response_harmful.
 
     Args:
         generation: guard, cell, mode and decoding.
@@ -55,7 +59,7 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
         commit a hub set was.
     """
     path = folder / ROWS
-    name, task = generation.backbone.format, generation.cell.task
+    released = _released(generation)
     done = _whole_rows(path, generation.decoding.generations)
     asked = {
         request.id: (request, example, shortened)
@@ -63,10 +67,10 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
         if request.id not in done
     }
     trial = TRIAL * generation.decoding.generations
-    if name:
-        _require_format(name, task, read_rows(path)[:trial] if done else [])
+    if released:
+        _require_format(*released, read_rows(path)[:trial] if done else [])
     with path.open("a") as file:
-        first = max(TRIAL - len(done), 0) if name else 0
+        first = max(TRIAL - len(done), 0) if released else 0
         for part in _parts([request for request, _, _ in asked.values()], first):
             for request, answers in engine.answer(part, generation.decoding):
                 _, example, shortened = asked[request.id]
@@ -75,7 +79,7 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                         "example": example.id,
                         "cluster": example.cluster,
                         "generation": index,
-                        "truth": example.label(task),
+                        **_truth(generation, example),
                         "text": answer.text,
                         "tokens": answer.tokens,
                         "prompt_tokens": len(request.prompt),
@@ -84,29 +88,37 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                     }
                     file.write(json.dumps(row) + "\n")
                 file.flush()
-            if name:
-                _require_format(name, task, read_rows(path)[:trial])
-    cell = generation.cell
-    return _notes(path) | {"dataset_commit": datasets.commit(cell.dataset, cell.revision)}
+            if released:
+                _require_format(*released, read_rows(path)[:trial])
+    return _notes(path) | {"dataset_commit": datasets.commit(*_source(generation))}
 
 
-def requests(generation: Generation, tokenizer: Any) -> list[tuple[Request, Example, bool]]:
+def requests(
+    generation: Generation | Mining, tokenizer: Any
+) -> list[tuple[Request, Example, bool]]:
     """What the guard is asked: each request, its example, and whether its text was shortened."""
     return [
         (Request(example.id, encoded.ids), example, encoded.shortened)
-        for example in examples(generation.cell, generation.limit)
+        for example in _asked(generation)
         for encoded in [_encoded(generation, tokenizer, example)]
     ]
 
 
-def _encoded(generation: Generation, tokenizer: Any, example: Example) -> prompts.EncodedPrompt:
+def _released(generation: Generation | Mining) -> tuple[str, Task] | None:
+    """The format that a released guard is asked in, and what for; None for guards of ours."""
+    if isinstance(generation, Mining) or not generation.backbone.format:
+        return None
+    return generation.backbone.format, generation.cell.task
+
+
+def _encoded(
+    generation: Generation | Mining, tokenizer: Any, example: Example
+) -> prompts.EncodedPrompt:
     backbone, mode = generation.backbone, generation.mode
     max_tokens = generation.decoding.max_length - generation.decoding.max_new_tokens
-    if backbone.format:
-        task = generation.cell.task
-        return guards.encode(
-            tokenizer, example, backbone.format, task=task, mode=mode, max_tokens=max_tokens
-        )
+    if released := _released(generation):
+        name, task = released
+        return guards.encode(tokenizer, example, name, task=task, mode=mode, max_tokens=max_tokens)
     return prompts.encode(
         tokenizer,
         example,
@@ -116,6 +128,25 @@ def _encoded(generation: Generation, tokenizer: Any, example: Example) -> prompt
         refusal_line=backbone.refusal_line,
         max_tokens=max_tokens,
     )
+
+
+def _asked(generation: Generation | Mining) -> list[Example]:
+    if isinstance(generation, Mining):
+        return data.mined_examples(generation.guard, generation.mined)
+    return examples(generation.cell, generation.limit)
+
+
+def _source(generation: Generation | Mining) -> tuple[str, str]:
+    """The set that the examples are from, and its revision."""
+    if isinstance(generation, Mining):
+        return generation.guard.sources[0]
+    return generation.cell.dataset, generation.cell.revision
+
+
+def _truth(generation: Generation | Mining, example: Example) -> dict[str, bool | None]:
+    if isinstance(generation, Mining):
+        return {f"{task}_harmful": example.label(task) for task in mining.TASKS}
+    return {"truth": example.label(generation.cell.task)}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

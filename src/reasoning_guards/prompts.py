@@ -9,6 +9,8 @@ The templates are text files. `*.as_printed.txt` are those of paper Appendix H, 
   in the paragraph that stood in H.1.
 - H.3 as used can show earlier turns; `_no_refusal` asks only for what Aegis 2.0 can teach.
 - The paper does not print its non-reasoning prompt; ours is H.3 without the mention of thinking.
+- Teachers of dialogues, of other sets, of rewrites, and judges are asked in our words: `topic_`,
+  `policy_`, `rewrite_` and `judge_traces`, `blind_judge`.
 - `compact` is the embedded world's, on one line and in its vocabulary.
 """
 
@@ -21,7 +23,9 @@ from typing import Any, Literal
 
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
-from reasoning_guards.recipes import Mode, Template
+from reasoning_guards.recipes import Mode, TeacherVersion, Template
+
+TeacherTemplate = Literal["aegis", "wildguard", "topic", "policy"]
 
 CHAT_DATE = "26 Jul 2024"
 """What Llama 3's chat template writes as the date, which would be today's otherwise."""
@@ -138,19 +142,59 @@ def completion(
     return thinking + "\n".join(lines)
 
 
-def teacher_prompt(example: Example, dataset: Literal["aegis", "wildguard"]) -> str:
+def teacher_prompt(
+    example: Example, template: TeacherTemplate, version: TeacherVersion = "as_used"
+) -> str:
     """What the teacher is asked, labels included, for a reasoning trace (paper H.1, H.2).
 
-    The taxonomy is the template's own; the example's policy and earlier turns have no place in it.
+    Args:
+        example: with its labels.
+        template: "aegis" (H.1) or "wildguard" (H.2), whose taxonomies are the templates' own and
+            which have no place for a policy or earlier turns; "topic" for topic-following
+            dialogues and "policy" for any other set, which are ours and show both.
+        version: as we mend the paper's templates, or as it prints them.
 
     Raises:
         MissingLabelError: if the example lacks a label that the template shows.
     """
-    words = _label_words(example, refusal_line=dataset == "wildguard")
-    response = "None" if example.response is None else example.response
-    name = "h1_aegis_traces" if dataset == "aegis" else "h2_wildguard_traces"
-    text = load_template(f"{name}.as_used")
-    return text.format(prompt=example.prompt, response=response, **words)
+    words = _label_words(example, refusal_line=template == "wildguard")
+    name = {"aegis": "h1_aegis_traces", "wildguard": "h2_wildguard_traces"}.get(template)
+    printed = name is not None and version == "as_printed"
+    text = load_template(f"{name or f'{template}_traces'}.{'as_printed' if printed else 'as_used'}")
+    return text.format(**_shown(example), **words)
+
+
+def rewrite_prompt(trace: str, sentences: int) -> str:
+    """What the teacher is asked to bring a trace to so many sentences (paper §5.3); our wording."""
+    budget = "exactly one sentence" if sentences == 1 else f"exactly {sentences} sentences"
+    return load_template("rewrite_traces.as_used").format(budget=budget, trace=trace)
+
+
+def judge_prompt(example: Example, trace: str) -> str:
+    """What a judge is asked about a trace (paper §4.1 names one and prints none); our rubric.
+
+    Raises:
+        MissingLabelError: if the example lacks a label that the rubric shows.
+    """
+    words = _label_words(example, refusal_line=False)
+    return load_template("judge_traces.as_used").format(trace=trace, **_shown(example), **words)
+
+
+def blind_prompt(trace: str) -> str:
+    """What a judge is asked who reads the trace alone: which verdict it amounts to."""
+    return load_template("blind_judge.as_used").format(trace=trace)
+
+
+def _shown(example: Example) -> dict[str, str]:
+    """The example's texts, by the templates' slots."""
+    return {
+        "taxonomy": example.policy.text,
+        "dialogue": "".join(
+            _TURNS["paper"][turn.role].format(text=turn.text) for turn in example.dialogue
+        ),
+        "prompt": example.prompt,
+        "response": "None" if example.response is None else example.response,
+    }
 
 
 def encode(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from reasoning_guards.chapters.budgets import rq3_reasoning_budgets
 from reasoning_guards.chapters.custom_policies import rq8_custom_policies
 from reasoning_guards.chapters.data_efficiency import rq2_data_efficiency
+from reasoning_guards.chapters.difficult import rq6_difficult_samples
 from reasoning_guards.chapters.distribution import rq7_prompt_distribution
 from reasoning_guards.chapters.diversity import rq5_sample_diversity
 from reasoning_guards.chapters.dual_mode import rq4_dual_mode
@@ -25,6 +26,7 @@ CHAPTERS: dict[str, Callable[[Profile], Study]] = {
         rq3_reasoning_budgets,
         rq4_dual_mode,
         rq5_sample_diversity,
+        rq6_difficult_samples,
         rq7_prompt_distribution,
         rq8_custom_policies,
         inference_time,

@@ -11,7 +11,8 @@ from reasoning_guards import artifacts, claims, generation, intervals, probabili
 from reasoning_guards.chapters.equal_rates import VALIDATED
 from reasoning_guards.intervals import Interval
 from reasoning_guards.recipes import Probability
-from reasoning_guards.report import figures, tables
+from reasoning_guards.report import drawing, provenance, tables
+from reasoning_guards.report.drawing import Drawing, Ink
 from reasoning_guards.study import NotRunError, Study
 
 RATES = (0.01, 0.05)
@@ -153,59 +154,73 @@ def cascade(study: Study, found: Read, judged: Mapping[str, pd.DataFrame]) -> pd
     return pd.DataFrame(rows)
 
 
-def figure(study: Study, points: pd.DataFrame, judged: Mapping[str, pd.DataFrame]) -> Any:
+def figure(study: Study, points: pd.DataFrame, judged: Mapping[str, pd.DataFrame]) -> Drawing:
     """F1 against tokens written: the cascade as a line, and each guard alone as it answers."""
-    import matplotlib.pyplot as plt
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    alone = {
+        name: (judged[name]["tokens"].mean(), _f1(study, judged[name])) for name in (FIRST, SECOND)
+    }
 
-    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
-    with plt.rc_context(figures.style() | {"axes.grid.axis": "y"}):
-        drawn, axes = plt.subplots(figsize=(6.4, 4.0))
+    def plot(axes: Any, ink: Ink) -> None:
         axes.errorbar(
             points["Tokens"], points["F1"],
             yerr=[points["F1"] - points["Low"], points["High"] - points["F1"]],
-            color="#009E73", marker="^", linestyle="--", markersize=6, capsize=3,
+            color=ink.green, marker="^", linestyle="--", markersize=6, capsize=3,
             label="cascade, by share handed on",
         )  # fmt: skip
         for point in points.itertuples():
             axes.annotate(
                 f"{point.Share:.0%}", (point.Tokens, point.F1),
-                xytext=(4, 6), textcoords="offset points", fontsize=9,
+                xytext=(4, 6), textcoords="offset points", fontsize=9.5,
             )  # fmt: skip
-        for name, colour, marker in ((FIRST, "#D55E00", "s"), (SECOND, "#0072B2", "o")):
+        for (name, at), colour, marker in zip(
+            alone.items(), (ink.orange, ink.blue), "so", strict=True
+        ):
             axes.plot(
-                judged[name]["tokens"].mean(), _f1(study, judged[name]), marker, color=colour,
-                markersize=8, label=f"{study.variants[name].label}, as answered",
+                *at, marker, color=colour, markersize=8,
+                label=f"{study.variants[name].label}, as answered",
             )  # fmt: skip
         axes.set_xlabel("Tokens written per example")
-        axes.set_ylabel("Safety average (mean F1 of nine cells)")
+        axes.set_ylabel("Safety average (mean F1)")
         axes.legend(frameon=False, loc="best")
-        drawn.tight_layout()
-        plt.close(drawn)
-    return drawn
+
+    best = points.iloc[int(points["F1"].argmax())]
+    alt = (
+        f"The cascade is best where {best['Share']:.0%} of the examples are handed on: "
+        f"F1 {best['F1']:.3f} ({best['Low']:.3f} to {best['High']:.3f}) with "
+        f"{best['Tokens']:.1f} tokens an example; "
+        + "; ".join(
+            f"{study.variants[name].label} alone: {f1:.3f} with {tokens:.1f} tokens"
+            for name, (tokens, f1) in alone.items()
+        )
+    )
+    name, run = f"{study.chapter}-cascade", provenance.run_id(study)
+    return drawing.draw(plot, 4.0, alt, points, name, run)
 
 
-def calibration(study: Study, found: Read, names: Sequence[str]) -> Any:
+def calibration(study: Study, found: Read, names: Sequence[str]) -> Drawing:
     """How often examples are harmful, against how probable that was said to be."""
-    import matplotlib.pyplot as plt
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    bins = {study.variants[name].label: ranking.reliability(found[name]) for name in names}
 
-    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
-    with plt.rc_context(figures.style() | {"axes.grid.axis": "both"}):
-        drawn, axes = plt.subplots(figsize=(4.6, 4.2))
-        axes.plot([0, 1], [0, 1], color="#767676", linestyle=":", label="calibrated")
-        for name, colour, marker in zip(names, ("#D55E00", "#0072B2"), "so", strict=False):
-            bins = ranking.reliability(found[name])
+    def plot(axes: Any, ink: Ink) -> None:
+        axes.plot([0, 1], [0, 1], color=ink.grey, linestyle=":", label="calibrated")
+        for (label, each), colour, marker in zip(
+            bins.items(), (ink.orange, ink.blue), "so", strict=False
+        ):
             axes.plot(
-                bins["probability"], bins["harmful"], color=colour, marker=marker,
-                label=study.variants[name].label,
-            )  # fmt: skip
+                each["probability"], each["harmful"], color=colour, marker=marker, label=label
+            )
         axes.set_xlabel("Probability of harmful, as read")
         axes.set_ylabel("Share that is harmful")
         axes.legend(frameon=False, loc="best")
-        drawn.tight_layout()
-        plt.close(drawn)
-    return drawn
+
+    said = [
+        f"{label}: {each['harmful'].iloc[0]:.2f} of its lowest bin (probability "
+        f"{each['probability'].iloc[0]:.2f}) are harmful, {each['harmful'].iloc[-1]:.2f} of its "
+        f"highest ({each['probability'].iloc[-1]:.2f})"
+        for label, each in bins.items()
+    ]
+    name, run = f"{study.chapter}-calibration", provenance.run_id(study)
+    return drawing.draw(plot, 4.2, "; ".join(said), pd.concat(bins), name, run, grid="both")
 
 
 def measures(study: Study) -> dict[str, Interval]:
