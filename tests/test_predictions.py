@@ -1,18 +1,20 @@
 """Predictions leave without any text, come back the same, and are scored as if made here."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from reasoning_guards import artifacts, cli, generation, predictions, probability, scoring
+from reasoning_guards import artifacts, chapters, cli, generation, predictions, probability, scoring
 from reasoning_guards.chapters import benchmarks, released
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Probability
 from reasoning_guards.study import Study, Variant
 
+ROOT = Path(__file__).parents[1]
 PROFILE = Profile(eval_examples=4, bootstrap_replicates=100)
 SAID = "mild words of a guard"
 
@@ -183,6 +185,33 @@ def test_the_command_line_scores_a_file_and_refuses_a_chapter_that_is_none(
     assert "did you mean 'rq1_efficacy'" in capsys.readouterr().err
     assert cli.main(["evaluate", *where]) == 2
     assert "names no released guards" in capsys.readouterr().err
+
+
+def commands(page: str) -> list[list[str]]:
+    """What a page of the book has readers type of this project's command line."""
+    lines = (ROOT / "book" / page).read_text().splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("reasoning-guards ")]
+
+
+def test_the_commands_of_bring_your_own_do_what_the_page_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = []
+    for command in commands("bring_your_own.md"):
+        assert cli.main(command) == 0
+        shown.append(capsys.readouterr().out)
+    assert len(set(shown)) == len(shown) == 3
+    assert all("my guard" in text and "1 of 24" in text for text in shown)
+
+
+def test_the_commands_of_rerun_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    found = [cli._parser().parse_args(command) for command in commands("rerun.md")]
+    for parsed in found:
+        _, profile = cli._profile(parsed)
+        assert profile.released or parsed.chapter in chapters.CHAPTERS
+    assert len(found) == 2
 
 
 # Released guards as rows

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score, f1_score
+from sklearn.metrics import average_precision_score, f1_score, roc_curve
 
 from reasoning_guards import ranking
 
@@ -31,7 +31,10 @@ def drawn(n=300, seed=0, gain=1.0):
 
 
 FRAME = drawn()
-ONCE = np.ones(len(FRAME))
+
+
+def once(frame):
+    return np.ones((1, len(frame)))
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.05, 0.5, 1.0])
@@ -41,28 +44,35 @@ def test_recall_at_a_rate_is_that_of_the_best_threshold_that_keeps_it(rate):
         said = FRAME["probability"] >= cut
         if said[~FRAME["truth"]].mean() <= rate:
             best = max(best, said[FRAME["truth"]].mean())
-    assert ranking.recall_at(rate)(FRAME, ONCE) == pytest.approx(best)
+    assert ranking.recall_at(rate)(FRAME, once(FRAME)) == pytest.approx([best])
 
 
-def test_weights_count_as_examples_that_stand_there_as_often():
-    times = np.random.default_rng(1).integers(0, 3, len(FRAME))
-    repeated = FRAME.loc[FRAME.index.repeat(times)]
-    once = np.ones(len(repeated))
-    for measure in (
-        ranking.recall_at(0.05), ranking.average_precision, ranking.brier,
-        ranking.calibration_error,
-    ):  # fmt: skip
-        assert measure(FRAME, times.astype(float)) == pytest.approx(measure(repeated, once))
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_measures_are_scikit_learn_s_for_every_draw_and_with_ties(decimals):
+    frame = FRAME.assign(probability=FRAME["probability"].round(decimals))
+    times = np.random.default_rng(1).integers(0, 3, (5, len(frame))).astype(float)
+    areas = [
+        average_precision_score(frame["truth"], frame["probability"], sample_weight=each)
+        for each in times
+    ]
+    assert ranking.average_precision(frame, times) == pytest.approx(areas)
+    best = []
+    for each in times:
+        false, true, _ = roc_curve(
+            frame["truth"], frame["probability"], sample_weight=each, drop_intermediate=False
+        )
+        best.append(true[false <= 0.05].max())
+    assert ranking.recall_at(0.05)(frame, times) == pytest.approx(best)
 
 
 def test_the_area_is_the_mean_over_cells_with_both_labels():
     other, harmful = drawn(seed=2).assign(cell="b"), rows([1, 1], [0.1, 0.9], cell="c")
     together = pd.concat([FRAME, other, harmful], ignore_index=True)
     areas = [average_precision_score(f["truth"], f["probability"]) for f in (FRAME, other)]
-    found = ranking.average_precision(together, np.ones(len(together)))
-    assert found == pytest.approx(np.mean(areas))
-    assert np.isnan(ranking.average_precision(harmful, np.ones(2)))
-    assert np.isnan(ranking.recall_at(0.01)(harmful, np.ones(2)))
+    found = ranking.average_precision(together, once(together))
+    assert found == pytest.approx([np.mean(areas)])
+    assert np.isnan(ranking.average_precision(harmful, once(harmful)))
+    assert np.isnan(ranking.recall_at(0.01)(harmful, once(harmful)))
 
 
 def test_calibration_is_the_distance_between_said_and_seen():
@@ -71,8 +81,8 @@ def test_calibration_is_the_distance_between_said_and_seen():
     assert bins["harmful"].tolist() == [0.25, 1.0]
     assert bins["share"].tolist() == pytest.approx([4 / 6, 2 / 6])
     expected = 4 / 6 * 0.05 + 2 / 6 * 0.05
-    assert ranking.calibration_error(frame, np.ones(6)) == pytest.approx(expected)
-    assert ranking.brier(frame, np.ones(6)) == pytest.approx((0.64 + 3 * 0.04 + 0.01) / 6)
+    assert ranking.calibration_error(frame) == pytest.approx(expected)
+    assert ranking.brier(frame) == pytest.approx((0.64 + 3 * 0.04 + 0.01) / 6)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.1])
@@ -111,8 +121,8 @@ def test_intervals_are_of_clusters_and_differences_paired():
     weak, strong = drawn(gain=0.3), drawn(gain=2.0)
     gain = ranking.bootstrap([strong, weak], [1, -1], ranking.average_precision, 200)
     assert gain.side == 1
-    points = [ranking.estimate(frame, ranking.average_precision) for frame in (strong, weak)]
-    assert gain.estimate == pytest.approx(points[0] - points[1])
+    better, worse = (ranking.average_precision(frame, once(frame)) for frame in (strong, weak))
+    assert gain.estimate == pytest.approx(float(better[0] - worse[0]))
     same = ranking.bootstrap([strong, strong], [1, -1], ranking.recall_at(0.01), 100)
     assert (same.low, same.high) == (0, 0)
 
@@ -121,15 +131,18 @@ def test_examples_of_one_source_are_drawn_together():
     copies = pd.concat([drawn(10)] * 30, ignore_index=True)
     apart = copies.assign(cluster=[f"c{n}" for n in range(300)])
     together, single = (
-        ranking.bootstrap([frame], [1], ranking.brier, 200).se for frame in (copies, apart)
+        ranking.bootstrap([frame], [1], ranking.average_precision, 200).se
+        for frame in (copies, apart)
     )
     assert together > 3 * single
 
 
 def test_seeds_are_averaged():
     two = pd.concat([FRAME, drawn(seed=5).assign(seed=1)], ignore_index=True)
-    single = [ranking.estimate(mine, ranking.brier) for _, mine in two.groupby("seed")]
-    assert ranking.estimate(two, ranking.brier) == pytest.approx(np.mean(single))
-    assert ranking.bootstrap([two], [1], ranking.brier, 10).estimate == pytest.approx(
-        np.mean(single)
+    runs = [mine for _, mine in two.groupby("seed")]
+    assert ranking.estimate(two, ranking.brier) == pytest.approx(
+        np.mean(list(map(ranking.brier, runs)))
     )
+    areas = [ranking.average_precision(mine, once(mine))[0] for mine in runs]
+    found = ranking.bootstrap([two], [1], ranking.average_precision, 450)
+    assert found.estimate == pytest.approx(np.mean(areas))

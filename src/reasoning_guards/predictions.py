@@ -156,7 +156,8 @@ def table(
         row["Unparsable"] = f"{scored['unparsable'].sum()} of {len(mine)}"
         area = float("nan")
         if "probability" in mine and mine["probability"].notna().any():
-            area = ranking.estimate(ranking.answered(mine, policy), ranking.average_precision)
+            asked = ranking.answered(mine, policy)
+            area = ranking.bootstrap([asked], [1], ranking.average_precision, 2).estimate
         row["AUPRC"] = "–" if pd.isna(area) else f"{area:.3f}"
         found[name] = row
     return pd.DataFrame.from_dict(found, orient="index")

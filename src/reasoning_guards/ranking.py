@@ -13,6 +13,7 @@ seeds each is the mean over them.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reasoning_guards.errors import UserError
@@ -22,8 +23,11 @@ from reasoning_guards.scoring import FloatArray, ParsePolicy
 BINS = 10
 """Of equal width, in which calibration is measured."""
 
-Measure = Callable[[pd.DataFrame, FloatArray], float]
-"""Rows of one seed, and how often each counts → a number."""
+AT_ONCE = 200
+"""Draws of a bootstrap that are computed together."""
+
+Measure = Callable[[pd.DataFrame, FloatArray], FloatArray]
+"""Rows of one seed, and how often each counts in each draw, (draws, rows) → a number per draw."""
 
 
 class OneClassError(UserError):
@@ -48,70 +52,80 @@ def answered(rows: pd.DataFrame, policy: ParsePolicy = "wrong") -> pd.DataFrame:
     return mean.assign(probability=mean["probability"].fillna(unread))
 
 
-def average_precision(rows: pd.DataFrame, weights: FloatArray) -> float:
-    """Area under precision and recall (AUPRC), the mean over cells that have both labels."""
-    from sklearn.metrics import average_precision_score
+def average_precision(rows: pd.DataFrame, weights: FloatArray) -> FloatArray:
+    """Area under precision and recall (AUPRC), the mean over cells that have both labels.
 
-    weighted = rows.assign(weight=weights)
-    areas = [
-        average_precision_score(cell["truth"], cell["probability"], sample_weight=cell["weight"])
-        for _, cell in weighted[weighted["weight"] > 0].groupby("cell")
-        if cell["truth"].nunique() == 2
-    ]
-    return float(np.mean(areas)) if areas else np.nan
+    Each cell's is scikit-learn's `average_precision_score`, for all draws at once.
+    """
+    cell = rows["cell"].to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        areas = [
+            _area(*_swept(rows[cell == name], weights[:, cell == name]))
+            for name in dict.fromkeys(cell)
+        ]
+    known = ~np.isnan(areas)
+    return np.where(known.any(0), np.nansum(areas, 0) / np.maximum(known.sum(0), 1), np.nan)
 
 
 def recall_at(rate: float) -> Measure:
     """The greatest recall of a threshold that lets through no greater rate of false positives."""
 
-    def measure(rows: pd.DataFrame, weights: FloatArray) -> float:
-        from sklearn.metrics import roc_curve
-
-        if rows["truth"][weights > 0].nunique() < 2:
-            return np.nan
-        false, true, _ = roc_curve(
-            rows["truth"], rows["probability"], sample_weight=weights, drop_intermediate=False
-        )
-        return float(true[false <= rate + 1e-12].max())
+    def measure(rows: pd.DataFrame, weights: FloatArray) -> FloatArray:
+        true, false = _swept(rows, weights)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            recall, passed = true / true[:, -1:], false / false[:, -1:]
+        best = np.where(passed <= rate + 1e-12, recall, 0).max(-1)
+        return np.where((true[:, -1] > 0) & (false[:, -1] > 0), best, np.nan)
 
     return measure
 
 
-def brier(rows: pd.DataFrame, weights: FloatArray) -> float:
+def _swept(rows: pd.DataFrame, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """True and false positives as the threshold falls, (draws, thresholds) each.
+
+    A threshold stands below the last of those that have the same probability.
+    """
+    order = np.argsort(-rows["probability"].to_numpy(), kind="stable")
+    falling, truth = rows["probability"].to_numpy()[order], rows["truth"].to_numpy()[order]
+    ends = np.append(falling[1:] != falling[:-1], True)
+    counted = weights[:, order]
+    true, false = (np.cumsum(counted * kind, -1)[:, ends] for kind in (truth, ~truth))
+    return true, false
+
+
+def _area(true: FloatArray, false: FloatArray) -> FloatArray:
+    gained = np.diff(true, prepend=0) / true[:, -1:]
+    precision = np.where(true + false > 0, true / (true + false), 0)
+    area = (gained * precision).sum(-1)
+    return np.where((true[:, -1] > 0) & (false[:, -1] > 0), area, np.nan)
+
+
+def brier(rows: pd.DataFrame) -> float:
     """The mean squared distance of probability and truth."""
     from sklearn.metrics import brier_score_loss
 
-    return float(brier_score_loss(rows["truth"], rows["probability"], sample_weight=weights))
+    return float(brier_score_loss(rows["truth"], rows["probability"]))
 
 
-def calibration_error(rows: pd.DataFrame, weights: FloatArray) -> float:
+def calibration_error(rows: pd.DataFrame) -> float:
     """How far, in the mean, the share of harmful examples in a bin is from their probability."""
-    bins = reliability(rows, weights)
+    bins = reliability(rows)
     distance = (bins["probability"] - bins["harmful"]).abs()
     return float((bins["share"] * distance).sum())
 
 
-def reliability(rows: pd.DataFrame, weights: FloatArray | None = None) -> pd.DataFrame:
+def reliability(rows: pd.DataFrame) -> pd.DataFrame:
     """A row per bin that holds something.
 
     Columns: probability (mean), harmful (share of them), share (of all examples).
     """
-    weight = np.ones(len(rows)) if weights is None else weights
     bins = np.minimum((rows["probability"].to_numpy() * BINS).astype(int), BINS - 1)
-    summed = pd.DataFrame(
-        {
-            "bin": bins,
-            "weight": weight,
-            "probability": weight * rows["probability"],
-            "harmful": weight * rows["truth"].astype(float),
-        }
-    )
-    summed = summed.groupby("bin").sum().query("weight > 0")
+    grouped = rows.groupby(bins)
     return pd.DataFrame(
         {
-            "probability": summed["probability"] / summed["weight"],
-            "harmful": summed["harmful"] / summed["weight"],
-            "share": summed["weight"] / summed["weight"].sum(),
+            "probability": grouped["probability"].mean(),
+            "harmful": grouped["truth"].mean(),
+            "share": grouped.size() / len(rows),
         }
     )
 
@@ -158,10 +172,9 @@ def _require_both(validation: pd.DataFrame) -> None:
         )
 
 
-def estimate(rows: pd.DataFrame, measure: Measure) -> float:
-    """A measure, as the mean over seeds."""
-    found = [measure(mine, np.ones(len(mine))) for _, mine in rows.groupby("seed")]
-    return float(np.mean(found))
+def estimate(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> float:
+    """A measure of rows alone, as the mean over seeds."""
+    return float(np.mean([measure(mine) for _, mine in rows.groupby("seed")]))
 
 
 def bootstrap(
@@ -185,22 +198,30 @@ def bootstrap(
         level: of the interval.
     """
     names = np.unique(np.concatenate([rows["cluster"].to_numpy(str) for rows in variants]))
-    split = [[mine for _, mine in rows.groupby("seed")] for rows in variants]
-    places = [[np.searchsorted(names, m["cluster"].to_numpy(str)) for m in of] for of in split]
     rng = np.random.default_rng(seed)
-    drawn = [np.ones(len(names))] + [
-        np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names)).astype(float)
-        for _ in range(replicates)
-    ]
-    values = np.array(
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=replicates)
+    times = np.vstack([np.ones(len(names)), drawn])
+    values = np.concatenate(
         [
-            sum(
-                coefficient
-                * np.mean([measure(m, times[at]) for m, at in zip(of, where, strict=True)])
-                for coefficient, of, where in zip(coefficients, split, places, strict=True)
-            )
-            for times in drawn
+            _combined(variants, coefficients, measure, names, times[start : start + AT_ONCE])
+            for start in range(0, len(times), AT_ONCE)
         ]
     )
     kept = np.concatenate([values[:1], values[1:][~np.isnan(values[1:])]])
     return percentile(kept, level, len(names))
+
+
+def _combined(
+    variants: Sequence[pd.DataFrame],
+    coefficients: Sequence[float],
+    measure: Measure,
+    names: npt.NDArray[np.str_],
+    times: FloatArray,
+) -> FloatArray:
+    total = np.zeros(len(times))
+    for rows, coefficient in zip(variants, coefficients, strict=True):
+        runs = [mine for _, mine in rows.groupby("seed")]
+        places = (np.searchsorted(names, mine["cluster"].to_numpy(str)) for mine in runs)
+        found = [measure(m, times[:, at]) for m, at in zip(runs, places, strict=True)]
+        total += coefficient * np.mean(found, 0)
+    return total

@@ -11,9 +11,9 @@ from reasoning_guards.chapters.distribution import rq7_prompt_distribution
 from reasoning_guards.chapters.diversity import rq5_sample_diversity
 from reasoning_guards.chapters.dual_mode import rq4_dual_mode
 from reasoning_guards.chapters.efficacy import rq1_efficacy
+from reasoning_guards.chapters.equal_rates import verdict_probabilities
 from reasoning_guards.chapters.inference_time import inference_time
 from reasoning_guards.chapters.second_backbone import second_backbone
-from reasoning_guards.chapters.verdict_probabilities import verdict_probabilities
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study

@@ -29,6 +29,6 @@ def of(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
             return {"rq6_always_right": mined.share_always_right(study, found)}
         case "inference_time" if study.timing and artifacts.find(study.timing):
             return costs.measures(study, costs.rounds(study))
-        case "verdict_probabilities" if set(study.variants) <= set(judged):
+        case "verdict_probabilities" if all(map(artifacts.find, study.values())):
             return probabilities.measures(study)
     return {}

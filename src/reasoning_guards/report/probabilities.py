@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reasoning_guards import artifacts, claims, generation, intervals, probability, ranking, scoring
-from reasoning_guards.chapters.verdict_probabilities import VALIDATED
+from reasoning_guards.chapters.equal_rates import VALIDATED
 from reasoning_guards.intervals import Interval
 from reasoning_guards.recipes import Probability
 from reasoning_guards.report import drawing, provenance, tables
