@@ -40,7 +40,7 @@ LAYERS = [
     ["power"],
     ["study"],
     ["chapters"],
-    ["tuning"],
+    ["tuning", "distillation"],
     ["access", "plan", "regression", "report"],
     ["mirror"],
     ["book"],

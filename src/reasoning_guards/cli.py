@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         ("plan", _plan, "show what a profile would run, what is cached, and the cost"),
         ("mirror", _mirror, "download a profile's datasets into a folder, or verify them"),
         ("run", _run, "train and generate what a profile lacks"),
+        ("distil", _distil, "ask a teacher for the traces that a profile's guards learn from"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
     ):
@@ -43,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             text = "find out whether datasets, backbones and traces can be reached"
             sub.add_argument("--check", action="store_true", help=text)
+        if name == "distil":
+            text = "of each set, only so many examples, for a trial"
+            sub.add_argument("--examples", type=int, help=text)
         if name == "mirror":
             sub.add_argument("--to", type=Path, required=True, help="the mirror's folder")
         sub.add_argument("--profile", default="smoke", help="name of a file in params/, or a path")
@@ -84,6 +88,16 @@ def _run(parsed: argparse.Namespace) -> None:
 
     _, profile = _profile(parsed)
     book.run_study(profile, say)
+
+
+def _distil(parsed: argparse.Namespace) -> int:
+    from reasoning_guards import distillation
+    from reasoning_guards.report import distilled
+
+    _, profile = _profile(parsed)
+    done = distillation.run(profile, say, parsed.examples)
+    say(distilled.summary(done))
+    return 0 if done.name else 1
 
 
 def _chapter(parsed: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ WORDS_PER_SENTENCE = 80
 """Beyond this, a budget of sentences is kept by the letter only (paper §5.3, Appendix E)."""
 HESITATIONS, HESITATIONS_PER_WORD = 3, 1 / 60
 RUN, RUN_TIMES, REPEATED_SHARE = 6, 4, 0.3
-FOREIGN_SHARE, FOREIGN_LETTERS = 0.05, 3
+FOREIGN_SHARE, FOREIGN_LETTERS = 0.02, 3
 
 
 @dataclass(frozen=True)
