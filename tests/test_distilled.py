@@ -74,7 +74,7 @@ def test_another_distillation_is_another_guard_and_a_changed_file_is_none(cached
     assert name is not None
     assert other is not None
     assert artifacts.key(recipe(name)) != artifacts.key(recipe(other))
-    [path] = [p for p in (cached / other).glob("0.jsonl")]
+    path = cached / other / "0.jsonl"
     path.write_text(path.read_text().replace(" banned", " allowed", 1))
     with pytest.raises(NoDistilledTracesError, match="is not what it was"):
         traces.write(TraceSpec(teacher=other), list(corpora.load(MEADOW, "train")), 0)
@@ -134,11 +134,10 @@ def test_the_command_line_says_what_to_train_with(
     assert cli.main(["distil", "--profile", "smoke", "--examples", "3"]) == 0
     assert "Train with `teacher: distilled/rule-" in capsys.readouterr().out
     tight = tmp_path / "tight.yaml"
-    tight.write_text(
-        Path("params/smoke.yaml").read_text().replace("token_budget: null", "token_budget: 9")
-    )
+    values = Path("params/smoke.yaml").read_text().replace("failures: 0.06", "failures: 0.5")
+    tight.write_text(values.replace("token_budget: null", "token_budget: 900"))
     assert cli.main(["distil", "--profile", str(tight), "--examples", "3"]) == 1
-    assert "Stopped: the budget of 9 tokens is spent." in capsys.readouterr().out
+    assert "Stopped: the budget of 900 tokens is spent." in capsys.readouterr().out
 
 
 LADDER = Example(
