@@ -40,7 +40,7 @@ LAYERS = [
     ["power"],
     ["study"],
     ["chapters"],
-    ["tuning", "distillation"],
+    ["tuning", "distillation", "prices"],
     ["access", "plan", "regression", "report"],
     ["mirror"],
     ["book"],

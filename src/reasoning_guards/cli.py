@@ -47,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "distil":
             text = "of each set, only so many examples, for a trial"
             sub.add_argument("--examples", type=int, help=text)
+            text = "write a sheet of first answers for somebody to look at, as CSV; asks nobody"
+            sub.add_argument("--sheet", type=Path, help=text)
+            text = "read that sheet, filled in, and show how far filters and judge agree with it"
+            sub.add_argument("--filled", type=Path, help=text)
         if name == "mirror":
             sub.add_argument("--to", type=Path, required=True, help="the mirror's folder")
         sub.add_argument("--profile", default="smoke", help="name of a file in params/, or a path")
@@ -95,6 +99,18 @@ def _distil(parsed: argparse.Namespace) -> int:
     from reasoning_guards.report import distilled
 
     _, profile = _profile(parsed)
+    if parsed.sheet or parsed.filled:
+        from reasoning_guards.distil import annotation
+        from reasoning_guards.report import annotated
+
+        drawn = annotated.drawn(profile)
+        if parsed.sheet:
+            annotation.write(parsed.sheet, drawn)
+            say(f"{len(drawn)} answers are in {parsed.sheet}.")
+        else:
+            said = annotation.read(parsed.filled, len(drawn))
+            say(annotated.agreement(said, drawn).to_string())
+        return 0
     done = distillation.run(profile, say, parsed.examples)
     say(distilled.summary(done))
     return 0 if done.name else 1
