@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reasoning_guards import distillation, scoring
@@ -36,13 +37,8 @@ def agreement(said: Sequence[frozenset[str]], shown: Sequence[Shown]) -> pd.Data
     """
     rows = {}
     for reason in (*annotation.REASONS, "any reason"):
-        person = np.array([bool(s) if reason == "any reason" else reason in s for s in said])
-        machine = np.array(
-            [
-                bool(one.reasons) if reason == "any reason" else reason in one.reasons
-                for one in shown
-            ]
-        )
+        person = _marked(reason, said)
+        machine = _marked(reason, [frozenset(one.reasons) for one in shown])
         if not (person.any() or machine.any()):
             continue
         both, alone = int((person & machine).sum()), int((person & ~machine).sum())
@@ -56,3 +52,8 @@ def agreement(said: Sequence[frozenset[str]], shown: Sequence[Shown]) -> pd.Data
             "Kappa": round(float(scoring.cohen_kappa(*cells)), 2),
         }
     return pd.DataFrame(rows).T.rename_axis("Reason")
+
+
+def _marked(reason: str, reasons: Sequence[frozenset[str]]) -> npt.NDArray[np.bool_]:
+    """For each answer whether it has the reason, or any."""
+    return np.array([bool(of) if reason == "any reason" else reason in of for of in reasons])

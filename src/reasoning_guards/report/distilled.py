@@ -7,6 +7,7 @@ from html import escape
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from reasoning_guards import distillation
@@ -19,7 +20,7 @@ from reasoning_guards.distil.store import Store
 from reasoning_guards.distil.tally import tally
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
-from reasoning_guards.report import markup
+from reasoning_guards.report import figures, markup
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -216,3 +217,28 @@ def _first_answers(shown: Found) -> Iterator[tuple[Item, Outcome]]:
 def _harmful(examples: Sequence[Example]) -> str:
     labels = [e.prompt_harmful for e in examples if e.prompt_harmful is not None]
     return f"{mean(labels):.0%}" if labels else "–"
+
+
+def by_budget(shown: Found) -> Any:
+    """A figure: words of kept traces by their budget, mean and middle half (paper, Figure 5)."""
+    import matplotlib.pyplot as plt
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
+    words: dict[Stage, list[int]] = {}
+    for (_, stage), outcomes in shown.outcomes.items():
+        words.setdefault(stage, []).extend(len(o.trace.split()) for o in outcomes if o.trace)
+    order = sorted(words, key=lambda stage: 99 if stage == "full" else stage)
+    with plt.rc_context(figures.style()):
+        figure, axes = plt.subplots(figsize=(6.4, 3.2))
+        for place, stage in enumerate(order):
+            low, middle, high = np.percentile(words[stage] or [0], [25, 50, 75])
+            axes.plot([place, place], [low, high], color="#0072B2", linewidth=2)
+            axes.plot(place, mean(words[stage] or [0]), "o", color="#0072B2", markersize=7)
+            axes.plot(place, middle, "_", color="#404040", markersize=14)
+        axes.set_xticks(range(len(order)), [str(stage) for stage in order])
+        axes.set_xlabel("Sentences that a trace may have")
+        axes.set_ylabel("Words")
+        axes.set_ylim(bottom=0)
+    plt.close(figure)
+    return figure

@@ -94,6 +94,11 @@ def left_in(shown: Found) -> Interval | None:
     return share(flags, len(clusters))
 
 
+def left_in_text(shown: Found) -> str:
+    """The same for prose."""
+    return _shown(left_in(shown))
+
+
 def teachers(shown: Found) -> pd.DataFrame:
     """The teachers there are for the profile's training set, on the same examples, full traces.
 
