@@ -106,9 +106,9 @@ def repetition(candidate: Candidate) -> bool:
 
 
 def too_long(candidate: Candidate) -> bool:
-    """It has more words than a guard should write. Paper §4.1: excessive verbosity; full traces
-    average 300 tokens (§5.3)."""
-    return _count_words(candidate.trace) > MOST_WORDS
+    """It has more words, or characters, than a guard should write. Paper §4.1: excessive verbosity;
+    full traces average 300 tokens (§5.3)."""
+    return len(candidate.trace) > sentences.BLOCK or _count_words(candidate.trace) > MOST_WORDS
 
 
 def too_short(candidate: Candidate) -> bool:
