@@ -58,7 +58,7 @@ MUTATIONS = (
     Mutation(
         "training on all GPUs at once, which multiplies the batch",
         "devices.py",
-        'wanted = span if isinstance(value, Generation) and value.engine == "vllm" else 1',
+        'wanted = span if any(one.engine == "vllm" for one in asked(value)) else 1',
         "wanted = len(visible)",
         "test_devices.py",
     ),
@@ -86,8 +86,8 @@ MUTATIONS = (
     Mutation(
         "null world keeps its labels",
         "training/data.py",
-        '    if recipe.labels == "random":',
-        '    if recipe.labels == "none":',
+        "[with_random_labels(example) for example in examples]\n    if recipe.traces is None:",
+        "list(examples)\n    if recipe.traces is None:",
         "test_training.py",
     ),
     Mutation(
@@ -114,15 +114,15 @@ MUTATIONS = (
     Mutation(
         "unparsable answers counted as unharmful",
         "scoring.py",
-        "predicted = printed.fillna(~truth)",
-        "predicted = printed.fillna(False)",
+        "            instead = ~truth",
+        "            instead = ~counted",
         "test_scoring.py",
     ),
     Mutation(
         "F1 of the wrong class",
         "scoring.py",
-        '"tp": truth & predicted,',
-        '"tp": ~truth & ~predicted,',
+        '"tp": truth & predicted & counted,',
+        '"tp": ~truth & ~predicted & counted,',
         "test_scoring.py",
     ),
     Mutation(

@@ -69,6 +69,18 @@ def test_chapters_share_the_guards_that_they_have_in_common():
     assert len(set(full)) == 1
 
 
+def test_custom_policies_are_met_by_the_guards_of_the_other_chapters_with_all_their_seeds():
+    custom = chapters.rq8_custom_policies(EMBEDDED).variants
+    for chapter, names in (
+        (chapters.rq1_efficacy, ("nr", "r_full")),
+        (chapters.rq3_reasoning_budgets, ("r_1",)),
+        (chapters.rq4_dual_mode, ("dual_nr", "dual_r")),
+    ):
+        for name in names:
+            assert custom[name].guards == chapter(EMBEDDED).variants[name].guards
+            assert list(custom[name].guards) == EMBEDDED.seeds
+
+
 def test_equal_steps_repeat_few_examples_as_often_as_the_paper_does():
     changed = arms.equal_steps(HUB, 500)
     assert (changed.n_train, changed.epochs_reasoning) == (500, 50)

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -83,3 +85,34 @@ def test_stores_no_path_of_a_machine(path):
     text = path.read_text()
     for folder in ("/home/", "/Users/", "/root/", "/tmp/", str(Path(__file__).parents[2])):  # noqa: S108
         assert folder not in text
+
+
+# Whoever imports one of these, or asks the network for anything, fails.
+SHUT = """
+import socket, sys
+import nbformat
+
+names = "torch", "transformers", "trl", "vllm", "datasets", "huggingface_hub", "sklearn"
+sys.modules.update(dict.fromkeys(names))
+
+def refuse(*_, **__):
+    raise AssertionError("the network was asked")
+
+socket.getaddrinfo = socket.socket.connect = refuse
+for page in sys.argv[1:]:
+    names = {"__name__": page}
+    for cell in nbformat.read(page, 4).cells:
+        if cell.cell_type == "code":
+            exec(cell.source, names)
+"""
+
+
+@pytest.mark.slow
+def test_the_pages_before_any_run_need_neither_a_model_library_nor_a_network():
+    pages = ("claims", "paper_audit", "detectable_effects")
+    paths = [str(path) for path in NOTEBOOKS if path.stem in pages]
+    assert len(paths) == len(pages)
+    done = subprocess.run(
+        [sys.executable, "-c", SHUT, *paths], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -94,6 +94,15 @@ def test_the_table_counts_a_benchmark_s_examples_once_by_kind() -> None:
     assert table.loc[("none", "bench")].to_dict() == {"Examples": 3, "Exact": 0, "Near": 0}
 
 
+def test_each_benchmark_s_overlap_is_its_own() -> None:
+    text = " ".join(WORDS)
+    copied = [example("a", text), example("b", "The boat is mine.")]
+    fresh = [example("c", "A ladder."), example("d", changed(1)), example("e", "No.")]
+    table = overlap.table({"one": [example("f", text)]}, {"copied": copied, "fresh": fresh})
+    assert table.loc[("one", "copied")].tolist() == [2, 1, 0]
+    assert table.loc[("one", "fresh")].tolist() == [3, 0, 1]
+
+
 def test_the_embedded_test_sets_repeat_no_training_prompt() -> None:
     learnt = datasets.load("synthetic/meadow", "train", None)
     tested = datasets.load("synthetic/brook", "test", "prompt")

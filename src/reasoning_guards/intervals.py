@@ -172,8 +172,7 @@ def _in_cells(judgements: pd.DataFrame, cells: Cells) -> pd.DataFrame:
 
 def _require_paired(variants: Sequence[pd.DataFrame], keys: list[str]) -> None:
     first, *others = (
-        set(judged[keys].drop_duplicates().itertuples(index=False, name=None))
-        for judged in variants
+        set(zip(*(judged[key].tolist() for key in keys), strict=True)) for judged in variants
     )
     if unpaired := max((len(first ^ other) for other in others), default=0):
         raise UnpairedError(

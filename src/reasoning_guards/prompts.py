@@ -14,6 +14,7 @@ The templates are text files. `*.as_printed.txt` are those of paper Appendix H, 
 - `compact` is the embedded world's, on one line and in its vocabulary.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import unified_diff
 from functools import cache
@@ -25,6 +26,9 @@ from reasoning_guards.examples import Example
 from reasoning_guards.recipes import Mode, TeacherVersion, Template
 
 TeacherTemplate = Literal["aegis", "wildguard", "topic", "policy"]
+
+CHAT_DATE = "26 Jul 2024"
+"""What Llama 3's chat template writes as the date, which would be today's otherwise."""
 
 MODE_TOKENS: dict[Mode, str] = {"reasoning": "/think", "non-reasoning": "/no_think"}
 
@@ -218,21 +222,32 @@ def encode(
     """
     before, after = _chat_frame(tokenizer)
 
-    def ids(judged: list[str]) -> list[int]:
-        text = guard_prompt(
-            _with_judged_texts(example, judged),
-            mode,
-            template,
-            mode_token=mode_token,
-            refusal_line=refusal_line,
-        )
+    def ids(shown: Example) -> list[int]:
+        text = guard_prompt(shown, mode, template, mode_token=mode_token, refusal_line=refusal_line)
         return [*before, *_tokens(tokenizer, text)["input_ids"], *after]
 
-    texts = _judged_texts(example)
-    encoded = ids(texts)
+    return fit(tokenizer, example, ids, max_tokens)
+
+
+def fit(
+    tokenizer: Any, example: Example, ids: Callable[[Example], list[int]], max_tokens: int
+) -> EncodedPrompt:
+    """A prompt within so many tokens, its judged texts cut at the end where need be.
+
+    Args:
+        tokenizer: a fast transformers tokenizer.
+        example: what is asked about.
+        ids: the whole prompt about an example, which has other texts where they are cut.
+        max_tokens: the most ids that may come back.
+
+    Raises:
+        PromptTooLongError: if the prompt is too long even with the judged texts empty.
+    """
+    texts = judged_texts(example)
+    encoded = ids(example)
     if len(encoded) <= max_tokens:
         return EncodedPrompt(encoded, shortened=False)
-    shortest = len(ids([""] * len(texts)))
+    shortest = len(ids(with_judged_texts(example, [""] * len(texts))))
     if shortest > max_tokens:
         raise PromptTooLongError(
             f"The prompt of example {example.id!r} takes {shortest} tokens without its judged "
@@ -244,7 +259,8 @@ def encode(
     while True:
         most = _longest_allowed([len(of_text) - 1 for of_text in cuts], max(allowed, 0))
         ends = [of_text[min(most, len(of_text) - 1)] for of_text in cuts]
-        encoded = ids([text[:end] for text, end in zip(texts, ends, strict=True)])
+        shorter = [text[:end] for text, end in zip(texts, ends, strict=True)]
+        encoded = ids(with_judged_texts(example, shorter))
         if len(encoded) <= max_tokens:
             return EncodedPrompt(encoded, shortened=True)
         # A text may cost a token or two more in its place than alone; the next round settles it.
@@ -270,13 +286,14 @@ def _label_words(example: Example, *, refusal_line: bool) -> dict[str, str]:
     return words
 
 
-def _judged_texts(example: Example) -> list[str]:
+def judged_texts(example: Example) -> list[str]:
+    """The texts that are judged, in order: earlier turns, the prompt, the response if any."""
     texts = [*(turn.text for turn in example.dialogue), example.prompt]
     return texts if example.response is None else [*texts, example.response]
 
 
-def _with_judged_texts(example: Example, texts: list[str]) -> Example:
-    """The example with other texts, in the order of `_judged_texts`."""
+def with_judged_texts(example: Example, texts: list[str]) -> Example:
+    """The example with other texts, in the order of `judged_texts`."""
     turns = len(example.dialogue)
     dialogue = tuple(
         turn.model_copy(update={"text": text})
@@ -306,6 +323,12 @@ def _longest_allowed(lengths: list[int], total: int) -> int:
     return max(lengths)
 
 
+def plain_tokens(tokenizer: Any, text: str) -> list[int]:
+    """A text's ids, in which special tokens that it writes are plain text."""
+    ids: list[int] = _tokens(tokenizer, text)["input_ids"]
+    return ids
+
+
 def _tokens(tokenizer: Any, text: str, **options: bool) -> Any:
     return tokenizer(
         text, add_special_tokens=False, split_special_tokens=True, verbose=False, **options
@@ -319,7 +342,7 @@ def _chat_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
         [{"role": "user", "content": slot}],
         add_generation_prompt=True,
         tokenize=False,
-        date_string="26 Jul 2024",  # Llama 3.2's template would write today's date otherwise
+        date_string=CHAT_DATE,
     )
     before, after = (
         tokenizer(part, add_special_tokens=False)["input_ids"] for part in chat.split(slot)

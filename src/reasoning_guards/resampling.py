@@ -57,7 +57,8 @@ def counted(variants: Sequence[pd.DataFrame], weights: Mapping[str, float]) -> l
         variants: each with a `seed`, and with no other cells than those that have a weight.
         weights: of each cell.
     """
-    return [_counted_group(variants, cells, weights) for cells in _drawn_together(variants[0])]
+    by_cell = [{str(cell): part for cell, part in rows.groupby("cell")} for rows in variants]
+    return [_counted_group(by_cell, cells, weights) for cells in _drawn_together(variants[0])]
 
 
 def _drawn_together(rows: pd.DataFrame) -> list[list[str]]:
@@ -77,23 +78,28 @@ def _drawn_together(rows: pd.DataFrame) -> list[list[str]]:
 
 
 def _counted_group(
-    variants: Sequence[pd.DataFrame], cells: Sequence[str], weights: Mapping[str, float]
+    variants: Sequence[Mapping[str, pd.DataFrame]],
+    cells: Sequence[str],
+    weights: Mapping[str, float],
 ) -> CountedGroup:
-    first = variants[0]
-    clusters = np.sort(first.loc[first["cell"].isin(cells), "cluster"].unique())
+    sources = [variants[0][cell]["cluster"].to_numpy(dtype=object) for cell in cells]
+    clusters = np.unique(np.concatenate(sources))
     return [
-        (weights[cell], [_counted(rows[rows["cell"] == cell], clusters) for rows in variants])
+        (weights[cell], [_counted(by_cell[cell], clusters) for by_cell in variants])
         for cell in cells
     ]
 
 
 def _counted(in_cell: pd.DataFrame, clusters: npt.NDArray[np.object_]) -> Counted:
-    runs = in_cell.groupby(["seed", "generation"])
-    seeds = runs.size().index.get_level_values("seed")
+    _, seed = np.unique(in_cell["seed"], return_inverse=True)
+    generation = in_cell["generation"].to_numpy()
+    runs, run = np.unique(seed * (generation.max() + 1) + generation, return_inverse=True)
+    seeds = runs // (generation.max() + 1)
     # The mean over seeds of the mean over each seed's generations.
-    shares = 1 / (seeds.nunique() * seeds.value_counts().reindex(seeds).to_numpy(dtype=float))
-    shape = len(clusters), len(seeds)
-    place = np.searchsorted(clusters, in_cell["cluster"].to_numpy()) * len(seeds) + runs.ngroup()
+    generations = np.bincount(seeds)
+    shares = 1 / (len(generations) * generations[seeds])
+    place = np.searchsorted(clusters, in_cell["cluster"].to_numpy()) * len(runs) + run
+    shape = len(clusters), len(runs)
     counts = [
         np.bincount(place, in_cell[name], minlength=shape[0] * shape[1]).reshape(shape)
         for name in OUTCOMES

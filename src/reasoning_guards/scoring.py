@@ -43,27 +43,28 @@ def outcomes(judgements: pd.DataFrame, policy: ParsePolicy = "wrong") -> pd.Data
 
     Each row has exactly one of the four outcomes, or none where it is dropped.
     """
-    truth = judgements["truth"].astype("boolean")
+    truth = judgements["truth"].to_numpy(dtype=bool)
     printed = judgements["predicted"].astype("boolean")
+    unparsable = printed.isna().to_numpy()
+    counted = np.ones_like(truth)
     match policy:
         case "wrong":
-            predicted = printed.fillna(~truth)
+            instead = ~truth
         case "harmful":
-            predicted = printed.fillna(True)
+            instead = counted
         case "dropped":
-            predicted = printed
+            instead, counted = truth, ~unparsable
         case _:
             assert_never(policy)
+    predicted = np.where(unparsable, instead, printed.to_numpy(dtype=bool, na_value=False))
     flags = {
-        "tp": truth & predicted,
-        "fp": ~truth & predicted,
-        "fn": truth & ~predicted,
-        "tn": ~truth & ~predicted,
-        "unparsable": printed.isna(),
+        "tp": truth & predicted & counted,
+        "fp": ~truth & predicted & counted,
+        "fn": truth & ~predicted & counted,
+        "tn": ~truth & ~predicted & counted,
+        "unparsable": unparsable,
     }
-    return judgements.assign(
-        **{name: flag.fillna(False).astype(int) for name, flag in flags.items()}
-    )
+    return judgements.assign(**{name: flag.astype(int) for name, flag in flags.items()})
 
 
 def f1_score(

@@ -105,10 +105,10 @@ def value(table: int, row: str, column: str) -> float:
         raise UnknownCellError(
             f"The paper has no Table {table}: choose one of {TABLES[0]} to {TABLES[-1]}."
         )
-    wide = _wide(table).set_index("row")
-    _check("row", row, table, wide.index)
-    _check("column", column, table, wide.columns)
-    return float(wide[column][row])
+    cells, rows, columns = _cells(table)
+    _check("row", row, table, rows)
+    _check("column", column, table, columns)
+    return cells[row, column]
 
 
 def _read(name: str) -> pd.DataFrame:
@@ -119,6 +119,14 @@ def _read(name: str) -> pd.DataFrame:
 @cache
 def _wide(table: int) -> pd.DataFrame:
     return _read(f"table_{table:02}.csv").drop(columns="section", errors="ignore")
+
+
+@cache
+def _cells(table: int) -> tuple[dict[tuple[str, str], float], list[str], list[str]]:
+    """Each number by row and column, and the names of those."""
+    wide = _wide(table).set_index("row")
+    rows, columns = list(map(str, wide.index)), list(map(str, wide.columns))
+    return {(r, c): float(wide[c][r]) for r in rows for c in columns}, rows, columns
 
 
 def _check(kind: str, name: str, table: int, known: Iterable[str]) -> None:

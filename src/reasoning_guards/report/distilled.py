@@ -20,7 +20,8 @@ from reasoning_guards.distil.store import Store
 from reasoning_guards.distil.tally import tally
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
-from reasoning_guards.report import figures, markup
+from reasoning_guards.report import drawing, markup
+from reasoning_guards.report.drawing import Drawing, Ink
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -219,26 +220,32 @@ def _harmful(examples: Sequence[Example]) -> str:
     return f"{mean(labels):.0%}" if labels else "–"
 
 
-def by_budget(shown: Found) -> Any:
-    """A figure: words of kept traces by their budget, mean and middle half (paper, Figure 5)."""
-    import matplotlib.pyplot as plt
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
+def by_budget(shown: Found) -> Drawing:
+    """Words of the kept traces by their budget: mean and middle half (paper, Figure 5)."""
     words: dict[Stage, list[int]] = {}
     for (_, stage), outcomes in shown.outcomes.items():
-        words.setdefault(stage, []).extend(len(o.trace.split()) for o in outcomes if o.trace)
+        counted = [len(o.trace.split()) for o in outcomes if o.trace]
+        if counted:
+            words.setdefault(stage, []).extend(counted)
     order = sorted(words, key=lambda stage: 99 if stage == "full" else stage)
-    with plt.rc_context(figures.style()):
-        figure, axes = plt.subplots(figsize=(6.4, 3.2))
-        for place, stage in enumerate(order):
-            low, middle, high = np.percentile(words[stage] or [0], [25, 50, 75])
-            axes.plot([place, place], [low, high], color="#0072B2", linewidth=2)
-            axes.plot(place, mean(words[stage] or [0]), "o", color="#0072B2", markersize=7)
-            axes.plot(place, middle, "_", color="#404040", markersize=14)
-        axes.set_xticks(range(len(order)), [str(stage) for stage in order])
+    rows = {
+        str(stage): (mean(words[stage]), *np.percentile(words[stage], [25, 50, 75]))
+        for stage in order
+    }
+    data = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["Mean", "Lower quarter", "Median", "Upper quarter"]
+    ).rename_axis("Sentences")
+
+    def plot(axes: Any, ink: Ink) -> None:
+        places = range(len(data))
+        axes.vlines(places, data["Lower quarter"], data["Upper quarter"], color=ink.blue)
+        axes.plot(places, data["Median"], "_", color=ink.line, markersize=14)
+        axes.plot(places, data["Mean"], "o", color=ink.blue, markersize=7)
+        axes.set_xticks(places, list(data.index))
         axes.set_xlabel("Sentences that a trace may have")
         axes.set_ylabel("Words")
         axes.set_ylim(bottom=0)
-    plt.close(figure)
-    return figure
+
+    said = "; ".join(f"{stage}: {row['Mean']:.0f}" for stage, row in data.iterrows())
+    alt = f"Mean words of a trace by the sentences that it may have: {said}."
+    return drawing.draw(plot, 3.2, alt, data, "traces_by_budget")

@@ -76,7 +76,7 @@ def _rows(name: str, split: Split) -> tuple[_Row, ...]:
     if split not in spec.sizes:
         raise UnknownSetError(f"{name!r} has no split {split!r}; it has {', '.join(spec.sizes)}.")
     rng = Random(f"{WORLD_VERSION}/{name}/{split}")
-    taken = _prompts_of_other_splits() if spec.late else _prompts_before(split)
+    taken = set(_prompts_of_other_splits() if spec.late else _prompts_before(split))
     judged_by = _rules_of_other_splits() if spec.late else frozenset()
     rows: list[_Row] = []
     while len(rows) < spec.sizes[split]:
@@ -87,7 +87,7 @@ def _rows(name: str, split: Split) -> tuple[_Row, ...]:
         if prompt in taken or _rules(policy) in judged_by:
             continue
         if split != "train":
-            taken = taken | {prompt}
+            taken.add(prompt)
         row = _labelled(rng, spec, f"{name}/{split}/{len(rows)}", situation, policy)
         if twin:  # the same words but one: a pair stands or falls together
             cluster = rows[-1].example.cluster
@@ -96,6 +96,7 @@ def _rows(name: str, split: Split) -> tuple[_Row, ...]:
     return tuple(rows)
 
 
+@cache
 def _prompts_before(split: Split) -> frozenset[str]:
     """Prompts that a split may not repeat: those of the splits before it."""
     earlier: dict[Split, tuple[Split, ...]] = {
