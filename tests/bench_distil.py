@@ -21,9 +21,11 @@ SECONDS = 1.0
 
 
 class Measured(NamedTuple):
-    """Seconds taken; ideal seconds over these; bytes at the peak above the start."""
+    """Seconds taken, and of this process's CPU; ideal seconds over those taken; bytes at the peak
+    above the start."""
 
     seconds: float
+    cpu: float
     share_of_ideal: float
     grown_bytes: int
 
@@ -43,14 +45,14 @@ def measure(path: Path, samples: int, concurrency: int, seconds: float = SECONDS
     tracing = tracemalloc.is_tracing()
     before = tracemalloc.get_traced_memory()[0] if tracing else 0
     tracemalloc.reset_peak() if tracing else None
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     run = ask(url, store, samples, concurrency=concurrency, timeout=60)
-    taken = time.perf_counter() - started
+    taken, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = tracemalloc.get_traced_memory()[1] if tracing else 0
     server.terminate()
     assert run.states == {"kept": samples}
     ideal = -(-samples // concurrency) * seconds
-    return Measured(taken, ideal / taken, peak - before)
+    return Measured(taken, cpu, ideal / taken, peak - before)
 
 
 if __name__ == "__main__":
@@ -61,5 +63,6 @@ if __name__ == "__main__":
         traced = measure(Path(folder) / "b.jsonl", samples, concurrency)
     print(
         f"{samples} samples, {concurrency} at once, {SECONDS} s each: {result.seconds:.1f} s, "
-        f"{result.share_of_ideal:.1%} of the ideal; {traced.grown_bytes / 1e6:.1f} MB at the peak"
+        f"{result.cpu:.1f} of CPU, {result.share_of_ideal:.1%} of the ideal; "
+        f"{traced.grown_bytes / 1e6:.1f} MB at the peak"
     )

@@ -43,7 +43,7 @@ LAYERS = [
     ["power"],
     ["study"],
     ["chapters"],
-    ["tuning", "predictions"],
+    ["tuning", "predictions", "distillation", "prices"],
     ["access", "plan", "regression", "report"],
     ["mirror", "staging", "finishing"],
     ["book"],

@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         ("plan", _plan, "show what a profile would run, what is cached, and the cost"),
         ("mirror", _mirror, "download a profile's datasets into a folder, or verify them"),
         ("run", _run, "train and generate what a profile lacks"),
+        ("distil", _distil, "ask a teacher for the traces that a profile's guards learn from"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
         ("evaluate", _evaluate, "ask a profile's released guards, write and score predictions"),
@@ -46,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             text = "find out whether datasets, backbones and traces can be reached"
             sub.add_argument("--check", action="store_true", help=text)
+        if name == "distil":
+            text = "of each set, only so many examples, for a trial"
+            sub.add_argument("--examples", type=int, help=text)
+            text = "write a sheet of first answers for somebody to look at, as CSV; asks nobody"
+            sub.add_argument("--sheet", type=Path, help=text)
+            text = "read that sheet, filled in, and show how far filters and judge agree with it"
+            sub.add_argument("--filled", type=Path, help=text)
         if name in ("evaluate", "export"):
             sub.add_argument("--to", type=Path, required=True, help="the parquet file to write")
         if name == "score":
@@ -96,6 +104,28 @@ def _run(parsed: argparse.Namespace) -> None:
 
     _, profile = _profile(parsed)
     book.run_study(profile, say)
+
+
+def _distil(parsed: argparse.Namespace) -> int:
+    from reasoning_guards import distillation
+    from reasoning_guards.report import distilled
+
+    _, profile = _profile(parsed)
+    if parsed.sheet or parsed.filled:
+        from reasoning_guards.distil import annotation
+        from reasoning_guards.report import annotated
+
+        drawn = annotated.drawn(profile)
+        if parsed.sheet:
+            annotation.write(parsed.sheet, drawn)
+            say(f"{len(drawn)} answers are in {parsed.sheet}.")
+        else:
+            said = annotation.read(parsed.filled, len(drawn))
+            say(annotated.agreement(said, drawn).to_string())
+        return 0
+    done = distillation.run(profile, say, parsed.examples)
+    say(distilled.summary(done))
+    return 0 if done.name else 1
 
 
 def _chapter(parsed: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reasoning_guards import artifacts
+from reasoning_guards import artifacts, prices
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import (
@@ -113,6 +113,8 @@ def text(profile: Profile) -> str:
             f"{profile.workers} workers the rest takes about {60 * left / profile.workers:.0f} "
             "minutes.",
             f"Still to run: about {left:.1f} {device} hours.",
+            f"Distilling by {profile.teacher_model}, all assumed:",
+            prices.table(profile).to_string(),
         ]
     )
 

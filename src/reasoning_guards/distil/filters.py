@@ -25,7 +25,7 @@ WORDS_PER_SENTENCE = 80
 """Beyond this, a budget of sentences is kept by the letter only (paper §5.3, Appendix E)."""
 HESITATIONS, HESITATIONS_PER_WORD = 3, 1 / 60
 RUN, RUN_TIMES, REPEATED_SHARE = 6, 4, 0.3
-FOREIGN_SHARE, FOREIGN_LETTERS = 0.05, 3
+FOREIGN_SHARE, FOREIGN_LETTERS = 0.02, 3
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def repetition(candidate: Candidate) -> bool:
 
 
 def too_long(candidate: Candidate) -> bool:
-    """It has more words than a guard should write. Paper §4.1: excessive verbosity; full traces
-    average 300 tokens (§5.3)."""
-    return _count_words(candidate.trace) > MOST_WORDS
+    """It has more words, or characters, than a guard should write. Paper §4.1: excessive verbosity;
+    full traces average 300 tokens (§5.3)."""
+    return len(candidate.trace) > sentences.BLOCK or _count_words(candidate.trace) > MOST_WORDS
 
 
 def too_short(candidate: Candidate) -> bool:

@@ -1,0 +1,251 @@
+"""What a distillation came to, as its chapter and the command line show it."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from html import escape
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from reasoning_guards import distillation
+from reasoning_guards.chapters import benchmarks
+from reasoning_guards.distil import attempts, rehearsal, sentences
+from reasoning_guards.distil.attempts import Item, Outcome
+from reasoning_guards.distil.releases import Part
+from reasoning_guards.distil.spec import Distillation, Stage
+from reasoning_guards.distil.store import Store
+from reasoning_guards.distil.tally import tally
+from reasoning_guards.examples import Example
+from reasoning_guards.params import Profile
+from reasoning_guards.report import drawing, markup
+from reasoning_guards.report.drawing import Drawing, Ink
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Found:
+    """A distillation as far as its answers are on disk.
+
+    Attributes:
+        profile, spec: what is distilled.
+        sources: the sets, with examples and lengths.
+        answers: what was answered.
+        outcomes: of each part, what became of each example.
+    """
+
+    profile: Profile
+    spec: Distillation
+    sources: list[distillation.Source]
+    answers: Store
+    outcomes: dict[Part, list[Outcome]]
+
+
+def found(profile: Profile) -> Found:
+    """The distillation of the profile's training set; asks the rule teacher, and never an endpoint.
+
+    What an endpoint was not asked yet is "unfinished".
+    """
+    only = benchmarks.set_name(profile.train_set)
+    if profile.teacher_model == rehearsal.NAME:
+        with ThreadPoolExecutor(1) as beside:  # a notebook has an event loop of its own
+            beside.submit(distillation.run, profile, lambda line: None, only=only).result()
+    spec = distillation.spec(profile)
+    answers = distillation.open_store(spec)
+    sources = distillation.sources(profile, only=only)
+    outcomes = {
+        (source.dataset, stage): list(distillation.outcomes(spec, source, stage, answers))
+        for source in sources
+        for stage in source.stages
+    }
+    return Found(profile, spec, sources, answers, outcomes)
+
+
+def summary(done: distillation.Distilled) -> str:
+    """What the command line says at the end."""
+    lines = []
+    for (dataset, stage), counted in done.tallies.items():
+        states = ", ".join(f"{count:,} {state}" for state, count in counted.states.items())
+        lines.append(f"{dataset}, {stage}: {states or 'nothing to do'}")
+        for (number, reason), count in sorted(counted.rejected.items()):
+            lines.append(f"  round {number + 1}: {count:,} rejected: {reason}")
+    spent = done.budget
+    lines.append(
+        f"{done.asked:,} questions asked now; {spent.answers:,} answers used, "
+        f"{spent.spent_tokens:,} tokens, {spent.spent:,.2f} spent in all."
+    )
+    lines.append(
+        f"Train with `teacher: {done.name}`."
+        if done.name
+        else f"Stopped: {done.stopped}. What was answered is kept: run again to go on."
+    )
+    return "\n".join(lines)
+
+
+def counts(shown: Found) -> pd.DataFrame:
+    """A row per set and length: what came of its examples, their labels, and how long traces are.
+
+    Columns: Examples, Kept, Lost, Not there (unlabelled, unanswered or unfinished), Harmful prompts
+    (share, of all examples and of those kept), Sentences, Words and Words a sentence (means).
+    """
+    rows: dict[Part, dict[str, Any]] = {}
+    for part, examples, outcomes in _parts(shown):
+        kept = {o.example: o.trace for o in outcomes if o.trace is not None}
+        states = tally(outcomes).states
+        words = [len(trace.split()) for trace in kept.values()]
+        count = [len(sentences.split(trace)) for trace in kept.values()]
+        rows[part] = {
+            "Examples": len(outcomes),
+            "Kept": len(kept),
+            "Lost": states["lost"],
+            "Not there": len(outcomes) - len(kept) - states["lost"],
+            "Harmful prompts": _harmful(examples),
+            "of those kept": _harmful([e for e in examples if e.id in kept]),
+            "Sentences": f"{mean(count):.1f}" if kept else "–",
+            "Words": f"{mean(words):.0f}" if kept else "–",
+            "Words a sentence": f"{sum(words) / sum(count):.1f}" if kept else "–",
+        }
+    frame = pd.DataFrame(rows).T
+    return frame.rename_axis(index=["Set", "Length"]) if rows else frame
+
+
+def rounds(shown: Found, stage: Stage = "full") -> pd.DataFrame:
+    """Over all sets, how many answers came in each round, were rejected and passed.
+
+    A last row says how many examples were kept after a first rejection, and how many were lost.
+    """
+    counted = tally(_of(shown, stage))
+    rows = {
+        f"Round {number + 1}": {
+            "Came in": came,
+            "Rejected": came - counted.passed[number],
+            "Passed": counted.passed[number],
+        }
+        for number, came in sorted(counted.came.items())
+    }
+    return pd.DataFrame(rows).T
+
+
+def reasons(shown: Found, stage: Stage = "full") -> pd.DataFrame:
+    """Over all sets, rejections by reason and round; an answer may have several reasons.
+
+    Columns: a round each; then Recovered and Lost, examples that had the reason in their first
+    round, by whether a later round gave them a trace.
+    """
+    counted = tally(_of(shown, stage))
+    rows = {
+        reason: {
+            **{f"Round {n + 1}": counted.rejected[n, reason] for n in sorted(counted.came)},
+            "Recovered": counted.recovered[reason],
+            "Lost": counted.lost[reason],
+        }
+        for reason in dict.fromkeys(reason for _, reason in sorted(counted.rejected))
+    }
+    return pd.DataFrame(rows).T.rename_axis("Reason")
+
+
+def examples(shown: Found, *, rejected: bool, count: int = SHOWN) -> "Markdown":
+    """Some first answers as text, with what was said of them: of harmless examples alone, escaped,
+    folded away."""
+    parts = []
+    for item, outcome in _first_answers(shown):
+        example = item.example
+        if example.prompt_harmful or example.response_harmful:
+            continue
+        if not outcome.rounds or bool(outcome.rounds[0]) != rejected:
+            continue
+        answer = shown.answers.get(attempts.question(shown.spec, "full", item, 0))
+        if answer is None:
+            continue
+        said = ", ".join(outcome.rounds[0]) or "passed"
+        text = f"{example.prompt}\n\n{answer.reasoning}\n\n{answer.content}"
+        parts.append(
+            f"<details><summary>{escape(said)}</summary>"
+            f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{escape(text)}</pre>'
+            "</details>"
+        )
+        if len(parts) == count:
+            break
+    return markup.show("".join(parts) or "<p>None is there.</p>")
+
+
+def numbers(shown: Found) -> dict[str, str]:
+    """What the chapter's prose quotes."""
+    of_full = _of(shown, "full")
+    counted = tally(of_full)
+    first = counted.came[0]
+    kept = counted.states["kept"]
+    return {
+        "traces_examples": f"{len(of_full):,}",
+        "traces_kept": f"{kept:,}",
+        "traces_kept_share": f"{kept / len(of_full):.1%}" if of_full else "–",
+        "traces_first_rejected": f"{first - counted.passed[0]:,}",
+        "traces_recovered": f"{kept - counted.passed[0]:,}",
+        "traces_lost": f"{counted.states['lost']:,}",
+        "traces_rounds": str(shown.spec.rounds),
+        "traces_splitter": sentences.version(),
+        "traces_failure_rate": f"{shown.spec.failures:.0%}",
+        "traces_teacher": shown.spec.teacher,
+        "traces_judge": shown.spec.judge or "nobody",
+    }
+
+
+def _of(shown: Found, stage: Stage) -> list[Outcome]:
+    """All sets' outcomes at one length."""
+    return [o for (_, of), outcomes in shown.outcomes.items() if of == stage for o in outcomes]
+
+
+def _parts(shown: Found) -> Iterator[tuple[Part, list[Example], list[Outcome]]]:
+    for source in shown.sources:
+        by_id = {example.id: example for example in source.examples}
+        for stage in source.stages:
+            outcomes = shown.outcomes[source.dataset, stage]
+            yield (source.dataset, stage), [by_id[o.example] for o in outcomes], outcomes
+
+
+def _first_answers(shown: Found) -> Iterator[tuple[Item, Outcome]]:
+    for source in shown.sources:
+        items = distillation.items(shown.spec, source, "full", shown.answers)
+        yield from zip(items, shown.outcomes[source.dataset, "full"], strict=True)
+
+
+def _harmful(examples: Sequence[Example]) -> str:
+    labels = [e.prompt_harmful for e in examples if e.prompt_harmful is not None]
+    return f"{mean(labels):.0%}" if labels else "–"
+
+
+def by_budget(shown: Found) -> Drawing:
+    """Words of the kept traces by their budget: mean and middle half (paper, Figure 5)."""
+    words: dict[Stage, list[int]] = {}
+    for (_, stage), outcomes in shown.outcomes.items():
+        counted = [len(o.trace.split()) for o in outcomes if o.trace]
+        if counted:
+            words.setdefault(stage, []).extend(counted)
+    order = sorted(words, key=lambda stage: 99 if stage == "full" else stage)
+    rows = {
+        str(stage): (mean(words[stage]), *np.percentile(words[stage], [25, 50, 75]))
+        for stage in order
+    }
+    data = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["Mean", "Lower quarter", "Median", "Upper quarter"]
+    ).rename_axis("Sentences")
+
+    def plot(axes: Any, ink: Ink) -> None:
+        places = range(len(data))
+        axes.vlines(places, data["Lower quarter"], data["Upper quarter"], color=ink.blue)
+        axes.plot(places, data["Median"], "_", color=ink.line, markersize=14)
+        axes.plot(places, data["Mean"], "o", color=ink.blue, markersize=7)
+        axes.set_xticks(places, list(data.index))
+        axes.set_xlabel("Sentences that a trace may have")
+        axes.set_ylabel("Words")
+        axes.set_ylim(bottom=0)
+
+    said = "; ".join(f"{stage}: {row['Mean']:.0f}" for stage, row in data.iterrows())
+    alt = f"Mean words of a trace by the sentences that it may have: {said}."
+    return drawing.draw(plot, 3.2, alt, data, "traces_by_budget")
