@@ -75,6 +75,11 @@ def write(mirror: Path) -> None:
             hub_rows.wildguard(prompt_harm_label="harmful", response_harm_label="harmful"),
         ),
         (
+            f"{aegis2.HUB_ID}/validation",
+            hub_rows.aegis(prompt="Later."),
+            hub_rows.aegis(prompt="Later!", prompt_label="safe", response_label="unsafe"),
+        ),
+        (
             f"{aegis2.HUB_ID}/test",
             hub_rows.aegis(),
             hub_rows.aegis(prompt="Now!", prompt_label="safe", response_label="unsafe"),
