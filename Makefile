@@ -76,7 +76,7 @@ test:
 # Chromium as Debian ships it, and what drives it. Only the targets below need them.
 BOOK := _build/test/smoke/pages/_build/html
 browser/node_modules/made: browser/package-lock.json
-	@command -v chromium npm >/dev/null || { apt-get update -qq && apt-get install -qq -y chromium npm; }
+	@{ command -v chromium && command -v npm; } >/dev/null || { apt-get update -qq && apt-get install -qq -y chromium npm; }
 	@cd browser && npm ci --silent --no-audit --no-fund
 	@touch $@
 

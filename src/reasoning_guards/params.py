@@ -278,8 +278,10 @@ def check(values: Mapping[str, Any], where: str) -> Profile:
     """
     for name in map(str, values):
         if name not in Profile.model_fields:
-            near = difflib.get_close_matches(name, Profile.model_fields, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "see params/ for the known names."
+            begun = [known for known in Profile.model_fields if known.startswith(f"{name}_")]
+            near = begun or difflib.get_close_matches(name, Profile.model_fields, n=1, cutoff=0.5)
+            meant = " or ".join(map(repr, near))
+            hint = f"did you mean {meant}?" if near else "see params/ for the known names."
             raise ParameterError(f"There is no parameter {name!r} in {where}: {hint}")
     try:
         return Profile(**values)
