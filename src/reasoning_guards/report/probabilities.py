@@ -11,7 +11,7 @@ from reasoning_guards import artifacts, claims, generation, intervals, probabili
 from reasoning_guards.chapters.equal_rates import VALIDATED
 from reasoning_guards.intervals import Interval
 from reasoning_guards.recipes import Probability
-from reasoning_guards.report import drawing, provenance, tables
+from reasoning_guards.report import drawing, frames, provenance, tables
 from reasoning_guards.report.drawing import Drawing, Ink
 from reasoning_guards.study import NotRunError, Study
 
@@ -36,7 +36,7 @@ def read(study: Study) -> dict[str, pd.DataFrame]:
 
 def _of(study: Study, name: str) -> pd.DataFrame:
     variant = study.variants[name]
-    frames = []
+    parts = []
     for seed, guard in variant.guards.items():
         for cell in variant.cells:
             folder = artifacts.find(Probability.of(study.generation(variant, guard, cell)))
@@ -46,8 +46,8 @@ def _of(study: Study, name: str) -> pd.DataFrame:
                     "before reading them."
                 )
             rows = pd.DataFrame(generation.read_rows(folder / probability.ROWS))
-            frames.append(rows.assign(cell=cell.name, seed=seed))
-    rows = pd.concat(frames, ignore_index=True).astype({"truth": bool, "probability": float})
+            parts.append(rows.assign(cell=cell.name, seed=seed))
+    rows = pd.concat(parts, ignore_index=True).astype({"truth": bool, "probability": float})
     return ranking.answered(rows, study.profile.parse_policy)
 
 
@@ -70,7 +70,8 @@ def table(study: Study, found: Read, names: Sequence[str]) -> pd.DataFrame:
         shown["Calibration error"] = f"{ranking.estimate(frame, ranking.calibration_error):.3f}"
         shown["Examples"] = str(frame.groupby("seed").size().iloc[0])
         rows[study.variants[name].label] = shown
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    shown_rows = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    return frames.of_run(shown_rows, study, "ranking")
 
 
 def operating(
@@ -100,7 +101,8 @@ def operating(
             row["Recall"] = f"{tp / max(tp + fn, 1):.3f}"
             row["F1"] = f"{_f1(study, frame):.3f}"
             rows.append(row)
-    return pd.DataFrame(rows).set_index(["Variant", "Threshold chosen for"])
+    table = pd.DataFrame(rows).set_index(["Variant", "Threshold chosen for"])
+    return frames.of_run(table, study, "thresholds")
 
 
 def cascade(study: Study, found: Read, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -151,7 +153,7 @@ def cascade(study: Study, found: Read, judged: Mapping[str, pd.DataFrame]) -> pd
                 "High": interval.high,
             }
         )
-    return pd.DataFrame(rows)
+    return frames.of_run(pd.DataFrame(rows), study, "cascade")
 
 
 def figure(study: Study, points: pd.DataFrame, judged: Mapping[str, pd.DataFrame]) -> Drawing:
@@ -234,9 +236,9 @@ def measures(study: Study) -> dict[str, Interval]:
 
 
 def _interval(
-    study: Study, frames: Sequence[pd.DataFrame], signs: Sequence[float], of: ranking.Measure
+    study: Study, given: Sequence[pd.DataFrame], signs: Sequence[float], of: ranking.Measure
 ) -> Interval:
-    return ranking.bootstrap(frames, signs, of, study.profile.bootstrap_replicates)
+    return ranking.bootstrap(given, signs, of, study.profile.bootstrap_replicates)
 
 
 def _thresholds(validation: pd.DataFrame, choose: Callable[[pd.DataFrame], float]) -> pd.Series:
