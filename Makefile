@@ -9,7 +9,7 @@ VLLM_PYTHON := .venv-vllm/bin/python
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book chapter plan mirror test test-fast lint types vllm outputs clean
+.PHONY: book chapter plan mirror test test-fast test-browser screenshots lint types vllm outputs clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -54,20 +54,36 @@ types: .venv/made
 
 # Under two minutes, for the working day.
 test-fast: .venv/made
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm'
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not browser'
 
 # Unit tests, the real vLLM, a strict build of the smoke book, whose study starts from an empty cache,
 # and every notebook against its stored outputs.
 test:
 	@$(MAKE) --no-print-directory -j2 .venv/made .venv-vllm/made
 	REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) \
-		$(BIN)/pytest -n 2 --dist loadfile --durations=15
+		$(BIN)/pytest -n 2 --dist loadfile --durations=15 -m 'not browser'
 	rm -rf _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/reasoning-guards book --profile smoke --build _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout=1800 --timeout=1800 notebooks
+
+# Chromium as Debian ships it, and what drives it. Only the targets below need them.
+BOOK := _build/test/smoke/pages/_build/html
+browser/node_modules/made: browser/package-lock.json
+	@command -v chromium npm >/dev/null || { apt-get update -qq && apt-get install -qq -y chromium npm; }
+	@cd browser && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# The book that `make test` built, as its readers meet it: every page, light and dark.
+test-browser: browser/node_modules/made
+	$(BIN)/pytest -m browser
+	@node browser/check.mjs $(BOOK)
+
+# Every page at 1280 and 375 pixels, light and dark, in _build/screenshots.
+screenshots: browser/node_modules/made
+	@node browser/screenshots.mjs $(BOOK) _build/screenshots
 
 # Stores the smoke profile's outputs in the notebooks; nbval compares against them.
 outputs: .venv/made

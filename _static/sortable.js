@@ -1,8 +1,10 @@
-/* Tables of class "sortable": a click on a heading, or Enter on it, sorts by that column. */
+/* Tables of class "sortable": a click on a heading, or Enter on it, sorts by that column.
+   Rows of the foot stay where they are. Where a table is wider than the page, a line says so. */
 document.addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("table.sortable")) {
     const headings = [...table.tHead.rows[0].cells];
     headings.forEach((heading, column) => {
+      if (!heading.textContent) return;
       const button = document.createElement("button");
       button.textContent = heading.textContent;
       heading.replaceChildren(button);
@@ -21,4 +23,18 @@ document.addEventListener("DOMContentLoaded", () => {
       });
     });
   }
+  const scrollers = [...document.querySelectorAll(".rg-scroll, .wide-table")];
+  for (const scroller of scrollers) {
+    const cue = document.createElement("p");
+    cue.className = "rg-cue";
+    cue.textContent = "↔ The table goes on to the right: scroll it sideways.";
+    scroller.after(cue);
+  }
+  const measure = () => {
+    for (const scroller of scrollers) {
+      scroller.classList.toggle("overflows", scroller.scrollWidth > scroller.clientWidth + 1);
+    }
+  };
+  measure();
+  window.addEventListener("resize", measure);
 });

@@ -86,8 +86,8 @@ MUTATIONS = (
     Mutation(
         "null world keeps its labels",
         "training/data.py",
-        '    if recipe.labels == "random":',
-        '    if recipe.labels == "none":',
+        "[with_random_labels(example) for example in examples]\n    if recipe.traces is None:",
+        "list(examples)\n    if recipe.traces is None:",
         "test_training.py",
     ),
     Mutation(

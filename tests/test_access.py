@@ -11,7 +11,7 @@ import hub_rows
 import pytest
 import tiny_guards
 
-from reasoning_guards import access, cli, params
+from reasoning_guards import access, cli, guards, params
 from reasoning_guards.chapters import benchmarks
 from reasoning_guards.datasets import (
     HUB_SPLITS,
@@ -25,6 +25,7 @@ from reasoning_guards.params import Profile
 GPU = params.load(Path(__file__).parents[1] / "params" / "gpu.yaml")
 SIMPLE = simple_safety_tests.HUB_ID
 MODEL = GPU.backbone
+RELEASED = {guards.GUARDS[name].hub_id for name in GPU.released} - {MODEL}
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_hub
     """A hub with the model and every dataset."""
     monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's attempts
     with fake_hub.serve(monkeypatch, tmp_path / "caches") as served:
-        there = (*HUB_SPLITS, MODEL, GPU.second_backbone)
+        there = (*HUB_SPLITS, MODEL, GPU.second_backbone, *RELEASED)
         served.repositories = {hub_id: {"README.md": b""} for hub_id in there}
         yield served
 
@@ -49,7 +50,8 @@ def test_every_set_of_a_profile_is_named_once_the_training_set_first() -> None:
     cells = {(c.dataset, c.split) for c in scored}
     trained = {(name, "train") for name in (GPU.train_set, GPU.other_train_set, GPU.dialogues)}
     released = {(released_traces.HUB_ID, split) for split in released_traces.TRAINING_SETS.values()}
-    assert {(one.dataset, one.split) for one in sets} == cells | trained | released
+    chosen_on = {(GPU.other_train_set, "validation")}  # thresholds are
+    assert {(one.dataset, one.split) for one in sets} == cells | trained | released | chosen_on
 
 
 def test_the_embedded_world_is_all_there() -> None:
@@ -68,7 +70,7 @@ def test_what_the_hub_lets_this_login_read_is_ok_and_traces_that_there_are_not_a
     for one in access.sets(GPU):
         where = f"hub, commit {fake_hub.COMMIT}"
         assert found.pop(f"dataset {one.dataset}, {one.split}") == (True, where)
-    for model in (MODEL, GPU.second_backbone):
+    for model in (MODEL, GPU.second_backbone, *RELEASED):
         assert found.pop(f"backbone {model}") == (True, f"hub, commit {fake_hub.COMMIT}")
     for name in (GPU.other_train_set, GPU.dialogues):
         assert found.pop(f"traces by {GPU.teacher} for {name}")[0]

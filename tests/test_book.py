@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reasoning_guards import book
+from reasoning_guards import book, staging
 from reasoning_guards.params import Profile
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ def repository(tmp_path, monkeypatch):
 
 
 def banner(profile):
-    config = yaml.safe_load(book._config(profile))
+    config = yaml.safe_load(staging.config(profile))
     return config["sphinx"]["config"]["html_theme_options"]["announcement"]
 
 

@@ -13,7 +13,7 @@ CHAPTERS = [
     "rq1_efficacy", "rq2_data_efficiency", "rq3_reasoning_budgets", "rq4_dual_mode",
     "rq5_sample_diversity",
     "rq6_difficult_samples", "rq7_prompt_distribution", "rq8_custom_policies", "inference_time",
-    "second_backbone",
+    "second_backbone", "verdict_probabilities",
 ]  # fmt: skip
 
 
@@ -200,6 +200,8 @@ gemma_one_sentence_custom: custom: r_full-r_1
 gemma_one_sentence_small: custom: r_1-r_full
 gemma_dual_nr: safety: dual_nr-nr
 gemma_dual_r: safety: dual_r-r_full
+probability_recall: recall_at_one_percent_false_positives: r_full-nr
+probability_ranking: area_under_precision_and_recall: r_full-nr
 """
 
 

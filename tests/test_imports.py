@@ -15,23 +15,27 @@ PACKAGE = "reasoning_guards"
 # synthetic, import one another freely. A package stands for all its modules.
 LAYERS = [
     ["errors", "examples", "resources", "checkout"],  # the vocabulary
+    ["values"],
+    ["refinements"],
     ["recipes"],
     ["params"],
     ["synthetic", "policies"],
     ["datasets", "backbones"],
-    ["prompts", "traces"],
+    ["prompts", "verdicts"],
+    ["distil"],
+    ["traces"],
+    ["guards", "mining"],
     ["training"],
     ["engines"],
     ["generation"],
-    ["timing"],
+    ["timing", "probability"],
     ["artifacts", "devices"],
     ["worker"],
     ["scheduler"],
-    ["verdicts"],
     ["scoring"],
     ["resampling"],
     ["intervals", "baselines", "paper"],
-    ["single_cells"],
+    ["single_cells", "ranking"],
     ["audit", "hypotheses"],
     ["claims"],
     ["measuring"],
@@ -39,9 +43,9 @@ LAYERS = [
     ["power"],
     ["study"],
     ["chapters"],
-    ["tuning"],
+    ["tuning", "predictions"],
     ["access", "plan", "regression", "report"],
-    ["mirror"],
+    ["mirror", "staging", "finishing"],
     ["book"],
     ["cli"],
 ]
@@ -107,7 +111,7 @@ def loaded_by(*names):
     return set(shown.stdout.split())
 
 
-MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn"}
+MODELS = {"torch", "transformers", "trl", "vllm", "datasets", "sklearn", "openai"}
 
 
 def test_the_package_itself_loads_nothing():

@@ -25,7 +25,7 @@ def refusal(**values):
 
 def test_an_unknown_name_is_answered_with_the_nearest_known_one():
     assert refusal(n_trian=5) == "There is no parameter 'n_trian' in here: did you mean 'n_train'?"
-    assert "'learning_rate_reasoning'" in refusal(learning_rate=1e-3)
+    assert "'learning_rate_reasoning'" in refusal(learning_rate_reason=1e-3)
     assert "see params/" in refusal(zzzzz=1)
 
 

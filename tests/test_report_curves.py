@@ -55,7 +55,7 @@ def test_prompts_and_responses_have_lines_of_their_own():
 def test_a_figure_names_its_ticks_and_draws_every_line():
     frames = {name: judged([5] * 4) for name in STUDY.variants}
     points = curves.points(STUDY, frames, chapters.data_efficiency.lines(STUDY))
-    axes = curves.figure(points, "Examples", ticks={PROFILE.sizes[0]: "few"}).axes[0]
+    axes = curves.figure(points, "Examples", ticks={PROFILE.sizes[0]: "few"}).light.axes[0]
     assert axes.get_xticklabels()[0].get_text() == "few"
     assert {text.get_text() for text in axes.get_legend().get_texts()} == set(points["Line"])
 

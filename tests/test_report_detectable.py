@@ -113,7 +113,7 @@ def test_the_figure_has_a_point_of_each_kind_where_there_is_one(monkeypatch):
     assert (rows["claimed"] > 0).all()
     assert (rows["detectable"] <= rows["varying"]).all()
     monkeypatch.undo()
-    axes = figures.detectable(rows).axes[0]
+    axes = figures.detectable(rows).light.axes[0]
     claimed, seen, never = (len(line.get_xdata()) for line in axes.lines)
     assert claimed == len(rows) == seen + never
     assert never == np.isinf(rows["detectable"]).sum() > 0

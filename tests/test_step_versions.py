@@ -24,10 +24,19 @@ VERSIONS = {**STEP_VERSIONS, "world": WORLD_VERSION}
 BEHIND = {
     "examples": ["examples.py", "datasets/*.py", "policies/*"],
     "prompts": ["prompts.py", "templates/*"],
-    "traces": ["traces/*.py", "synthetic/teacher.py"],
-    "training": ["training/*.py"],
+    "guards": ["guards/*.py", "guards/templates/*"],
+    "traces": ["traces/*.py", "synthetic/teacher.py", "distil/releases.py"],
+    "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")],
+    "refinement": [
+        "training/refine.py",
+        "training/continual.py",
+        "training/dpo.py",
+        "mining.py",
+        "verdicts.py",
+    ],
     "generation": ["generation.py", "engines/*.py"],
     "timing": ["timing.py"],
+    "probability": ["probability.py"],
     "world": [
         *(f"synthetic/{name}.py" for name in ("lexicon", "grammar", "sampling", "sets", "corpora")),
         "synthetic/tokenizer.py",

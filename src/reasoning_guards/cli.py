@@ -36,13 +36,25 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "train and generate what a profile lacks"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
+        ("evaluate", _evaluate, "ask a profile's released guards, write and score predictions"),
+        ("export", _export, "write a chapter's predictions to a parquet file, without any text"),
+        ("score", _score, "score a file of predictions, exported here or made elsewhere"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
-        if name == "chapter":
+        if name in ("chapter", "export"):
             sub.add_argument("chapter", help="name of a notebook, such as rq1_efficacy")
         if name == "plan":
             text = "find out whether datasets, backbones and traces can be reached"
             sub.add_argument("--check", action="store_true", help=text)
+        if name in ("evaluate", "export"):
+            sub.add_argument("--to", type=Path, required=True, help="the parquet file to write")
+        if name == "score":
+            sub.add_argument("file", type=Path, help="predictions, as .parquet or .csv")
+            text = "harmful is what has at least this probability, whatever was predicted"
+            sub.add_argument("--threshold", type=float, help=text)
+            text = "what an answer without a verdict counts as; the profile's by default"
+            choices = ("wrong", "harmful", "dropped")
+            sub.add_argument("--parse-policy", choices=choices, help=text)
         if name == "mirror":
             sub.add_argument("--to", type=Path, required=True, help="the mirror's folder")
         sub.add_argument("--profile", default="smoke", help="name of a file in params/, or a path")
@@ -98,6 +110,37 @@ def _book(parsed: argparse.Namespace) -> None:
 
     path, profile = _profile(parsed)
     say(f"Open {book.build(path, profile, parsed.build, say)}")
+
+
+def _evaluate(parsed: argparse.Namespace) -> None:
+    from reasoning_guards import predictions
+    from reasoning_guards.chapters import released
+
+    _, profile = _profile(parsed)
+    study = released.released_guards(profile)
+    study.run(say)
+    rows = predictions.exported(study)
+    predictions.write(rows, parsed.to)
+    say(predictions.table(rows, profile, profile.parse_policy).to_string())
+
+
+def _export(parsed: argparse.Namespace) -> None:
+    from reasoning_guards import chapters, predictions
+
+    _, profile = _profile(parsed)
+    study = chapters.named(parsed.chapter)(profile)
+    predictions.write(predictions.exported(study), parsed.to)
+    say(str(parsed.to))
+
+
+def _score(parsed: argparse.Namespace) -> None:
+    from reasoning_guards import predictions
+
+    _, profile = _profile(parsed)
+    policy = parsed.parse_policy or profile.parse_policy
+    rows = predictions.read(parsed.file, profile, parsed.threshold)
+    say(predictions.table(rows, profile, policy).to_string())
+    say(predictions.cells(rows, policy).to_string())
 
 
 if __name__ == "__main__":

@@ -6,14 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import datasets, prompts
+from reasoning_guards import datasets, guards, mining, prompts, verdicts
 from reasoning_guards.engines import InferenceEngine, Request
-from reasoning_guards.examples import Example, with_random_labels
-from reasoning_guards.recipes import Cell, Generation, Recipe
+from reasoning_guards.errors import UserError
+from reasoning_guards.examples import Example, Task, with_random_labels
+from reasoning_guards.recipes import Cell, Generation, Mining, Recipe
+from reasoning_guards.training import data
 
 ROWS = "generations.jsonl"
 # vLLM answers a whole list at once; parts this large lose little speed and little work when killed.
 REQUESTS_PER_PART = 2048
+# Of a released guard: so many answers show whether it is asked and read in its own format.
+TRIAL = 100
+ENOUGH_OF_EACH = 10  # of either label among them, for one verdict throughout to be suspect
+
+
+class FormatMismatchError(UserError):
+    """A released guard's first answers cannot be what it answers in its own format."""
 
 
 def examples(cell: Cell, limit: int | None = None) -> list[Example]:
@@ -32,10 +41,13 @@ def examples(cell: Cell, limit: int | None = None) -> list[Example]:
     return found
 
 
-def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> dict[str, Any]:
+def generate(
+    generation: Generation | Mining, engine: InferenceEngine, folder: Path
+) -> dict[str, Any]:
     """Answer every example and leave `generations.jsonl`: one row per example and generation.
 
     Columns: example, cluster, generation, truth, text, tokens, prompt_tokens, finish, shortened.
+    A mining has both labels in the truth's place: prompt_harmful, response_harmful.
 
     Args:
         generation: guard, cell, mode and decoding.
@@ -47,14 +59,19 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
         commit a hub set was.
     """
     path = folder / ROWS
+    released = _released(generation)
     done = _whole_rows(path, generation.decoding.generations)
     asked = {
         request.id: (request, example, shortened)
         for request, example, shortened in requests(generation, engine.tokenizer)
         if request.id not in done
     }
+    trial = TRIAL * generation.decoding.generations
+    if released:
+        _require_format(*released, read_rows(path)[:trial] if done else [])
     with path.open("a") as file:
-        for part in _parts([request for request, _, _ in asked.values()]):
+        first = max(TRIAL - len(done), 0) if released else 0
+        for part in _parts([request for request, _, _ in asked.values()], first):
             for request, answers in engine.answer(part, generation.decoding):
                 _, example, shortened = asked[request.id]
                 for index, answer in enumerate(answers):
@@ -62,7 +79,7 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                         "example": example.id,
                         "cluster": example.cluster,
                         "generation": index,
-                        "truth": example.label(generation.cell.task),
+                        **_truth(generation, example),
                         "text": answer.text,
                         "tokens": answer.tokens,
                         "prompt_tokens": len(request.prompt),
@@ -71,26 +88,65 @@ def generate(generation: Generation, engine: InferenceEngine, folder: Path) -> d
                     }
                     file.write(json.dumps(row) + "\n")
                 file.flush()
-    cell = generation.cell
-    return _notes(path) | {"dataset_commit": datasets.commit(cell.dataset, cell.revision)}
+            if released:
+                _require_format(*released, read_rows(path)[:trial])
+    return _notes(path) | {"dataset_commit": datasets.commit(*_source(generation))}
 
 
-def requests(generation: Generation, tokenizer: Any) -> list[tuple[Request, Example, bool]]:
+def requests(
+    generation: Generation | Mining, tokenizer: Any
+) -> list[tuple[Request, Example, bool]]:
     """What the guard is asked: each request, its example, and whether its text was shortened."""
-    decoding = generation.decoding
-    found = []
-    for example in examples(generation.cell, generation.limit):
-        encoded = prompts.encode(
-            tokenizer,
-            example,
-            mode=generation.mode,
-            template=generation.backbone.template,
-            mode_token=isinstance(generation.guard, Recipe) and bool(generation.guard.dual),
-            refusal_line=generation.backbone.refusal_line,
-            max_tokens=decoding.max_length - decoding.max_new_tokens,
-        )
-        found.append((Request(example.id, encoded.ids), example, encoded.shortened))
-    return found
+    return [
+        (Request(example.id, encoded.ids), example, encoded.shortened)
+        for example in _asked(generation)
+        for encoded in [_encoded(generation, tokenizer, example)]
+    ]
+
+
+def _released(generation: Generation | Mining) -> tuple[str, Task] | None:
+    """The format that a released guard is asked in, and what for; None for guards of ours."""
+    if isinstance(generation, Mining) or not generation.backbone.format:
+        return None
+    return generation.backbone.format, generation.cell.task
+
+
+def _encoded(
+    generation: Generation | Mining, tokenizer: Any, example: Example
+) -> prompts.EncodedPrompt:
+    backbone, mode = generation.backbone, generation.mode
+    max_tokens = generation.decoding.max_length - generation.decoding.max_new_tokens
+    if released := _released(generation):
+        name, task = released
+        return guards.encode(tokenizer, example, name, task=task, mode=mode, max_tokens=max_tokens)
+    return prompts.encode(
+        tokenizer,
+        example,
+        mode=mode,
+        template=backbone.template,
+        mode_token=isinstance(generation.guard, Recipe) and bool(generation.guard.dual),
+        refusal_line=backbone.refusal_line,
+        max_tokens=max_tokens,
+    )
+
+
+def _asked(generation: Generation | Mining) -> list[Example]:
+    if isinstance(generation, Mining):
+        return data.mined_examples(generation.guard, generation.mined)
+    return examples(generation.cell, generation.limit)
+
+
+def _source(generation: Generation | Mining) -> tuple[str, str]:
+    """The set that the examples are from, and its revision."""
+    if isinstance(generation, Mining):
+        return generation.guard.sources[0]
+    return generation.cell.dataset, generation.cell.revision
+
+
+def _truth(generation: Generation | Mining, example: Example) -> dict[str, bool | None]:
+    if isinstance(generation, Mining):
+        return {f"{task}_harmful": example.label(task) for task in mining.TASKS}
+    return {"truth": example.label(generation.cell.task)}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -110,9 +166,42 @@ def _whole_rows(path: Path, generations: int) -> set[str]:
     return {json.loads(line)["example"] for line in lines[:whole]}
 
 
-def _parts(wanted: list[Request]) -> Iterator[list[Request]]:
-    for start in range(0, len(wanted), REQUESTS_PER_PART):
+def _parts(wanted: list[Request], first: int) -> Iterator[list[Request]]:
+    """The requests in parts, the first of them of another size if one is given."""
+    if wanted[:first]:
+        yield wanted[:first]
+    for start in range(first, len(wanted), REQUESTS_PER_PART):
         yield wanted[start : start + REQUESTS_PER_PART]
+
+
+def _require_format(name: str, task: Task, rows: list[dict[str, Any]]) -> None:
+    """Refuse answers none of which can be read, or that all say the same of mixed examples.
+
+    Args:
+        name: of the released guard.
+        task: what is judged.
+        rows: its first answers; fewer than those to `TRIAL` examples show nothing.
+
+    Raises:
+        FormatMismatchError: saying which.
+    """
+    if len({row["example"] for row in rows}) < TRIAL:
+        return
+    label = guards.named(name).label
+    said = [verdicts.predicted(guards.parse(name, row["text"], task), task) for row in rows]
+    truths = [row["truth"] for row in rows]
+    if all(word is None for word in said):
+        raise FormatMismatchError(
+            f"None of the first {len(said)} answers of {label} has a verdict in its format: the "
+            "weights, the chat template or the format are not what the guard was released with."
+        )
+    mixed = min(truths.count(True), truths.count(False)) >= ENOUGH_OF_EACH
+    if mixed and len(set(said)) == 1:
+        raise FormatMismatchError(
+            f"The first {len(said)} answers of {label} all say "
+            f"{'harmful' if said[0] else 'unharmful'}, of examples of both kinds: the weights, the "
+            "chat template or the format are not what the guard was released with."
+        )
 
 
 def _notes(path: Path) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from pydantic import (
 )
 
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Engine, Template
+from reasoning_guards.recipes import Engine, TeacherVersion, Template
+from reasoning_guards.refinements import PreferenceLoss
 
 # What a parameter can be; true and false are integers. What else a notebook has names for, studies
 # and modules, is none: the cell that reads the parameters may be run again after the others.
@@ -40,6 +41,8 @@ class Profile(BaseModel):
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
         backbone, second_backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take
             in turn, each at most once.
+        teacher: whose traces guards learn: "rule" in the embedded world, "own", a model whose
+            traces were released, or "distilled/<name>", as `distil` calls what it made.
         train_set: hub id, "synthetic/<name>", or the YAML file of a set of your own.
         other_train_set: what else guards are trained on, to see whether it matters (paper §5.7).
         dialogues: set of topic-following dialogues that some guards are taught with (§6.2).
@@ -62,11 +65,33 @@ class Profile(BaseModel):
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
         batch_size: sequences per optimiser step.
         max_length: tokens of prompt and answer together.
+        n_mined: training examples that a trained guard is asked, to find those that are difficult
+            for it (§5.6), or None for the whole training split.
+        mining_generations, mining_temperature: how its answers to them are drawn.
+        difficult_least, difficult_most: how many of them are right for a difficult example.
+        difficult_copies: how often each is added to the training set in a second round.
+        epochs_continual, learning_rate_continual: of that round.
+        dpo_beta, dpo_loss, dpo_reference: as `refinements.Preference` has them.
+        dpo_pairs: at most so many of a right and a wrong answer to each difficult example.
+        epochs_dpo, learning_rate_dpo: of preference optimisation.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
+        released: guards that others released, by their names in `guards.GUARDS`, as rows of RQ1,
+            RQ7, RQ8 and inference time.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
         workers: child processes at once; on GPUs each has `tensor_parallel` of them.
+        teacher_model: whom `distil` asks: "rule" in the embedded world, else a model's name.
+        teacher_url: of its OpenAI-compatible endpoint; empty starts vLLM on this machine.
+        teacher_prompt: Appendix H as we mend it, or as it is printed.
+        teacher_temperature, teacher_top_p, teacher_max_tokens: how it answers.
+        teacher_concurrency: questions in flight.
+        teacher_rounds: how often a trace is asked for at most.
+        teacher_failures: rate of each failure that the rule teacher makes.
+        judge_model, judge_url: who judges traces, or None for nobody; the teacher's endpoint where
+            the second is empty.
+        token_budget, cost_budget: at which a distillation stops; None for no limit.
+        price_in, price_out: of a million tokens of questions and of answers.
         The rest (device, *_batch, …) are resources: they change speed, never results.
     """
 
@@ -113,6 +138,20 @@ class Profile(BaseModel):
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     max_length: Annotated[int, Field(ge=64)] = 512
+    n_mined: Annotated[int, Field(ge=1)] | None = 60
+    mining_generations: Annotated[int, Field(ge=1)] = 4
+    mining_temperature: Annotated[float, Field(gt=0)] = 0.6
+    difficult_least: Annotated[int, Field(ge=0)] = 2
+    difficult_most: Annotated[int, Field(ge=0)] = 3
+    difficult_copies: Annotated[int, Field(ge=1)] = 2
+    epochs_continual: Annotated[int, Field(ge=1)] = 1
+    learning_rate_continual: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    dpo_beta: Annotated[float, Field(gt=0)] = 0.1
+    dpo_loss: PreferenceLoss = "sigmoid"
+    dpo_reference: Literal["start", "backbone"] = "start"
+    dpo_pairs: Annotated[int, Field(ge=1)] = 4
+    epochs_dpo: Annotated[int, Field(ge=1)] = 1
+    learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     precision: Literal["float32", "bfloat16"] = "float32"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -121,8 +160,24 @@ class Profile(BaseModel):
     max_new_tokens_non_reasoning: Annotated[int, Field(ge=1)] = 16
     engine: Engine = "transformers"
     eval_examples: Annotated[int, Field(ge=1)] | None = 12
+    released: list[str] = []
     parse_policy: Literal["wrong", "harmful", "dropped"] = "wrong"
     bootstrap_replicates: Annotated[int, Field(ge=100)] = 500
+    teacher_model: str = "rule"
+    teacher_url: str = ""
+    teacher_prompt: TeacherVersion = "as_used"
+    teacher_temperature: Annotated[float, Field(ge=0)] = 0.6
+    teacher_top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    teacher_max_tokens: Annotated[int, Field(ge=1)] = 4096
+    teacher_concurrency: Annotated[int, Field(ge=1)] = 64
+    teacher_rounds: Annotated[int, Field(ge=1)] = 4
+    teacher_failures: Annotated[float, Field(ge=0, le=1)] = 0.06
+    judge_model: str | None = "rule"
+    judge_url: str = ""
+    token_budget: Annotated[int, Field(ge=1)] | None = None
+    cost_budget: Annotated[float, Field(gt=0)] | None = None
+    price_in: Annotated[float, Field(ge=0)] = 0.0
+    price_out: Annotated[float, Field(ge=0)] = 0.0
     workers: Annotated[int, Field(ge=1)] = 2
     device: Literal["cpu", "cuda"] = "cpu"
     train_batch_per_device: Annotated[int, Field(ge=1)] = 16
@@ -166,6 +221,11 @@ class Profile(BaseModel):
             )
         if self.batch_size % min(self.batch_size, self.train_batch_per_device):
             raise ValueError("batch_size should be a multiple of train_batch_per_device")
+        if not self.difficult_least <= self.difficult_most <= self.mining_generations:
+            raise ValueError(
+                "difficult_least, difficult_most and mining_generations should not fall in this "
+                "order"
+            )
         for kind in ("reasoning", "non_reasoning"):
             if getattr(self, f"max_new_tokens_{kind}") >= self.max_length:
                 raise ValueError(f"max_new_tokens_{kind} should be below max_length")

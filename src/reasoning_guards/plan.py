@@ -4,14 +4,23 @@ Costs are measured where the artifact is there, and otherwise assumed from the c
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from reasoning_guards import artifacts
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Recipe, Timing, TraceSpec, Work, needed
+from reasoning_guards.recipes import (
+    Mining,
+    Probability,
+    Recipe,
+    Timing,
+    TraceSpec,
+    Work,
+    mining,
+    needed,
+)
 from reasoning_guards.study import Study
 
 # Parameters, as the models' cards give them.
@@ -33,6 +42,7 @@ EXAMPLES = {
     "nvidia/CantTalkAboutThis-Topic-Control-Dataset": 8_712,
     "synthetic/lanes": 1_000,
 }
+DIFFICULT = 0.15  # of what is mined: the paper's guard judges 85 % right each time (section 5.6)
 CELL_EXAMPLES = {"hub": 1_300, "embedded": 280}
 # Rates assumed per device. GPU: an A100's 312 TFLOP/s in bfloat16, of which training keeps 40 %
 # busy and generation 10 %. CPU: one core on the embedded models, in tokens per second.
@@ -49,22 +59,26 @@ def table(study: Study) -> pd.DataFrame:
     """One row per variant.
 
     Index: the variant. Columns: Seeds, Training and Answers (cached or to do), Trained on (examples
-    times epochs), Tokens (trained on, per seed), Memory (to train, before activations), Hours (of
-    one device, all its steps and seeds) and Basis (measured or assumed).
+    times epochs; sequences in all for a guard that goes on), Tokens (trained on, per seed), Memory
+    (to train, before activations), Hours (of one device, all its steps and seeds) and Basis
+    (measured or assumed).
     """
     profile = study.profile
     rows: list[dict[str, Any]] = []
     for name, variant in study.variants.items():
         answers = study.generations([name])
         recipes = [guard for guard in variant.guards.values() if isinstance(guard, Recipe)]
-        steps: list[Work] = [*recipes, *answers]
+        mined = [mining(recipe) for recipe in recipes if recipe.refinement]
+        steps: list[Work] = [*mined, *recipes, *answers]
         measured = all(artifacts.is_cached(step) for step in steps)
         row: dict[str, Any] = {"Variant": variant.label, "Seeds": len(variant.guards)}
         row |= {"Training": "none"} | dict.fromkeys(("Trained on", "Tokens", "Memory"), "–")
         for recipe in recipes[:1]:
             row |= {
                 "Training": _state(recipes),
-                "Trained on": f"{_examples(recipe):,} × {recipe.sft.epochs}",
+                "Trained on": f"{_sequences(recipe):,}"
+                if recipe.refinement
+                else f"{_examples(recipe):,} × {recipe.sft.epochs}",
                 "Tokens": f"{_training_tokens(profile, recipe) / 1e6:.1f} M",
                 "Memory": f"{_gib_to_train(profile):.2f} GiB",
             }
@@ -118,15 +132,38 @@ def room(profile: Profile) -> str:
     )
 
 
+class Cost(NamedTuple):
+    """What a study takes: hours of one device, each step once, and how many steps are there."""
+
+    hours: float
+    basis: str
+    cached: int
+    steps: int
+
+
+def cost(study: Study) -> Cost:
+    """What all steps of a study take, measured where they are cached and assumed where not."""
+    steps: list[Work] = [*study.recipes(), *study.values()]
+    cached = [artifacts.is_cached(step) for step in steps]
+    hours = [
+        _hours(study.profile, step, measured=there)
+        for step, there in zip(steps, cached, strict=True)
+    ]
+    basis = "measured" if all(cached) else "in part measured" if any(cached) else "assumed"
+    return Cost(sum(hours), basis, sum(cached), len(steps))
+
+
 def hours_left(studies: Sequence[Study]) -> float:
     """Assumed hours of what is missing, each value once, and of the trainings that it waits for."""
     assumed: dict[Work, float] = {}
     for study in studies:
         for value in study.values():
-            if artifacts.is_cached(value):
-                continue
-            for step in (value, *(r for r in needed(value) if not artifacts.is_cached(r))):
-                assumed[step] = _hours(study.profile, step, measured=False)
+            steps: list[Work] = [value]
+            while steps:
+                step = steps.pop()
+                if step not in assumed and not artifacts.is_cached(step):
+                    assumed[step] = _hours(study.profile, step, measured=False)
+                    steps += needed(step)
     return sum(assumed.values())
 
 
@@ -137,6 +174,17 @@ def _state(values: Sequence[Work]) -> str:
 
 def _examples(recipe: Recipe) -> int:
     return (2 if recipe.dual == "both" else 1) * _distinct_examples(recipe)
+
+
+def _sequences(recipe: Recipe) -> int:
+    if recipe.refinement is None:
+        return _examples(recipe) * recipe.sft.epochs
+    difficult = round(_mined(mining(recipe)) * DIFFICULT)
+    return recipe.refinement.sequences(_examples(recipe), difficult)
+
+
+def _mined(value: Mining) -> int:
+    return value.mined.examples or EXAMPLES.get(value.guard.train_set, 4000)
 
 
 def _distinct_examples(recipe: Recipe) -> int:
@@ -162,7 +210,7 @@ def _training_tokens(profile: Profile, recipe: Recipe) -> int:
     if recipe.dual:
         answer = (answer + _answer_tokens(profile, None)) // 2
     sequence = TOKENS[profile.world]["prompt"] + answer
-    return _examples(recipe) * recipe.sft.epochs * sequence
+    return _sequences(recipe) * sequence
 
 
 def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
@@ -176,7 +224,11 @@ def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
         return rate / 3600
     if isinstance(value, Timing):
         return value.rounds * sum(_hours(profile, one, measured=False) for one in value.asked)
-    examples = value.limit or CELL_EXAMPLES[profile.world]
+    if isinstance(value, Probability):  # each answer read once more, and nothing written
+        return _hours(profile, value.answers, measured=False)
+    examples = (
+        _mined(value) if isinstance(value, Mining) else value.limit or CELL_EXAMPLES[profile.world]
+    )
     untrained = TraceSpec(teacher="none") if value.mode == "reasoning" else None
     trained = value.guard.traces if isinstance(value.guard, Recipe) else untrained
     traces = trained if value.mode == "reasoning" else None

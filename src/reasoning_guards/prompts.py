@@ -9,9 +9,12 @@ The templates are text files. `*.as_printed.txt` are those of paper Appendix H, 
   in the paragraph that stood in H.1.
 - H.3 as used can show earlier turns; `_no_refusal` asks only for what Aegis 2.0 can teach.
 - The paper does not print its non-reasoning prompt; ours is H.3 without the mention of thinking.
+- Teachers of dialogues, of other sets, of rewrites, and judges are asked in our words: `topic_`,
+  `policy_`, `rewrite_` and `judge_traces`, `blind_judge`.
 - `compact` is the embedded world's, on one line and in its vocabulary.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import unified_diff
 from functools import cache
@@ -20,7 +23,12 @@ from typing import Any, Literal
 
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
-from reasoning_guards.recipes import Mode, Template
+from reasoning_guards.recipes import Mode, TeacherVersion, Template
+
+TeacherTemplate = Literal["aegis", "wildguard", "topic", "policy"]
+
+CHAT_DATE = "26 Jul 2024"
+"""What Llama 3's chat template writes as the date, which would be today's otherwise."""
 
 MODE_TOKENS: dict[Mode, str] = {"reasoning": "/think", "non-reasoning": "/no_think"}
 
@@ -134,19 +142,59 @@ def completion(
     return thinking + "\n".join(lines)
 
 
-def teacher_prompt(example: Example, dataset: Literal["aegis", "wildguard"]) -> str:
+def teacher_prompt(
+    example: Example, template: TeacherTemplate, version: TeacherVersion = "as_used"
+) -> str:
     """What the teacher is asked, labels included, for a reasoning trace (paper H.1, H.2).
 
-    The taxonomy is the template's own; the example's policy and earlier turns have no place in it.
+    Args:
+        example: with its labels.
+        template: "aegis" (H.1) or "wildguard" (H.2), whose taxonomies are the templates' own and
+            which have no place for a policy or earlier turns; "topic" for topic-following
+            dialogues and "policy" for any other set, which are ours and show both.
+        version: as we mend the paper's templates, or as it prints them.
 
     Raises:
         MissingLabelError: if the example lacks a label that the template shows.
     """
-    words = _label_words(example, refusal_line=dataset == "wildguard")
-    response = "None" if example.response is None else example.response
-    name = "h1_aegis_traces" if dataset == "aegis" else "h2_wildguard_traces"
-    text = load_template(f"{name}.as_used")
-    return text.format(prompt=example.prompt, response=response, **words)
+    words = _label_words(example, refusal_line=template == "wildguard")
+    name = {"aegis": "h1_aegis_traces", "wildguard": "h2_wildguard_traces"}.get(template)
+    printed = name is not None and version == "as_printed"
+    text = load_template(f"{name or f'{template}_traces'}.{'as_printed' if printed else 'as_used'}")
+    return text.format(**_shown(example), **words)
+
+
+def rewrite_prompt(trace: str, sentences: int) -> str:
+    """What the teacher is asked to bring a trace to so many sentences (paper §5.3); our wording."""
+    budget = "exactly one sentence" if sentences == 1 else f"exactly {sentences} sentences"
+    return load_template("rewrite_traces.as_used").format(budget=budget, trace=trace)
+
+
+def judge_prompt(example: Example, trace: str) -> str:
+    """What a judge is asked about a trace (paper §4.1 names one and prints none); our rubric.
+
+    Raises:
+        MissingLabelError: if the example lacks a label that the rubric shows.
+    """
+    words = _label_words(example, refusal_line=False)
+    return load_template("judge_traces.as_used").format(trace=trace, **_shown(example), **words)
+
+
+def blind_prompt(trace: str) -> str:
+    """What a judge is asked who reads the trace alone: which verdict it amounts to."""
+    return load_template("blind_judge.as_used").format(trace=trace)
+
+
+def _shown(example: Example) -> dict[str, str]:
+    """The example's texts, by the templates' slots."""
+    return {
+        "taxonomy": example.policy.text,
+        "dialogue": "".join(
+            _TURNS["paper"][turn.role].format(text=turn.text) for turn in example.dialogue
+        ),
+        "prompt": example.prompt,
+        "response": "None" if example.response is None else example.response,
+    }
 
 
 def encode(
@@ -174,21 +222,32 @@ def encode(
     """
     before, after = _chat_frame(tokenizer)
 
-    def ids(judged: list[str]) -> list[int]:
-        text = guard_prompt(
-            _with_judged_texts(example, judged),
-            mode,
-            template,
-            mode_token=mode_token,
-            refusal_line=refusal_line,
-        )
+    def ids(shown: Example) -> list[int]:
+        text = guard_prompt(shown, mode, template, mode_token=mode_token, refusal_line=refusal_line)
         return [*before, *_tokens(tokenizer, text)["input_ids"], *after]
 
-    texts = _judged_texts(example)
-    encoded = ids(texts)
+    return fit(tokenizer, example, ids, max_tokens)
+
+
+def fit(
+    tokenizer: Any, example: Example, ids: Callable[[Example], list[int]], max_tokens: int
+) -> EncodedPrompt:
+    """A prompt within so many tokens, its judged texts cut at the end where need be.
+
+    Args:
+        tokenizer: a fast transformers tokenizer.
+        example: what is asked about.
+        ids: the whole prompt about an example, which has other texts where they are cut.
+        max_tokens: the most ids that may come back.
+
+    Raises:
+        PromptTooLongError: if the prompt is too long even with the judged texts empty.
+    """
+    texts = judged_texts(example)
+    encoded = ids(example)
     if len(encoded) <= max_tokens:
         return EncodedPrompt(encoded, shortened=False)
-    shortest = len(ids([""] * len(texts)))
+    shortest = len(ids(with_judged_texts(example, [""] * len(texts))))
     if shortest > max_tokens:
         raise PromptTooLongError(
             f"The prompt of example {example.id!r} takes {shortest} tokens without its judged "
@@ -200,7 +259,8 @@ def encode(
     while True:
         most = _longest_allowed([len(of_text) - 1 for of_text in cuts], max(allowed, 0))
         ends = [of_text[min(most, len(of_text) - 1)] for of_text in cuts]
-        encoded = ids([text[:end] for text, end in zip(texts, ends, strict=True)])
+        shorter = [text[:end] for text, end in zip(texts, ends, strict=True)]
+        encoded = ids(with_judged_texts(example, shorter))
         if len(encoded) <= max_tokens:
             return EncodedPrompt(encoded, shortened=True)
         # A text may cost a token or two more in its place than alone; the next round settles it.
@@ -226,13 +286,14 @@ def _label_words(example: Example, *, refusal_line: bool) -> dict[str, str]:
     return words
 
 
-def _judged_texts(example: Example) -> list[str]:
+def judged_texts(example: Example) -> list[str]:
+    """The texts that are judged, in order: earlier turns, the prompt, the response if any."""
     texts = [*(turn.text for turn in example.dialogue), example.prompt]
     return texts if example.response is None else [*texts, example.response]
 
 
-def _with_judged_texts(example: Example, texts: list[str]) -> Example:
-    """The example with other texts, in the order of `_judged_texts`."""
+def with_judged_texts(example: Example, texts: list[str]) -> Example:
+    """The example with other texts, in the order of `judged_texts`."""
     turns = len(example.dialogue)
     dialogue = tuple(
         turn.model_copy(update={"text": text})
@@ -262,6 +323,12 @@ def _longest_allowed(lengths: list[int], total: int) -> int:
     return max(lengths)
 
 
+def plain_tokens(tokenizer: Any, text: str) -> list[int]:
+    """A text's ids, in which special tokens that it writes are plain text."""
+    ids: list[int] = _tokens(tokenizer, text)["input_ids"]
+    return ids
+
+
 def _tokens(tokenizer: Any, text: str, **options: bool) -> Any:
     return tokenizer(
         text, add_special_tokens=False, split_special_tokens=True, verbose=False, **options
@@ -275,7 +342,7 @@ def _chat_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
         [{"role": "user", "content": slot}],
         add_generation_prompt=True,
         tokenize=False,
-        date_string="26 Jul 2024",  # Llama 3.2's template would write today's date otherwise
+        date_string=CHAT_DATE,
     )
     before, after = (
         tokenizer(part, add_special_tokens=False)["input_ids"] for part in chat.split(slot)

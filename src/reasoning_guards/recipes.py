@@ -1,34 +1,31 @@
 """One model variant as a frozen value: equal values are the same experiment."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from reasoning_guards.examples import Task
+from reasoning_guards.refinements import Continual, Mined, Preference
+from reasoning_guards.values import (
+    SFT,
+    Decoding,
+    Engine,
+    Mode,
+    Precision,
+    Template,
+    Value,
+    unless,
+)
 
-Mode = Literal["reasoning", "non-reasoning"]
-Template = Literal["paper", "compact"]
-Engine = Literal["transformers", "vllm"]
-Precision = Literal["float32", "bfloat16"]
+__all__ = [  # with what is handed on from `values`
+    "SFT", "Backbone", "Cell", "Decoding", "Decontamination", "Engine", "Generation", "Mining",
+    "Mix", "Mode", "Precision", "Reading", "Recipe", "Template", "Timing", "TraceSpec", "Value",
+    "Work", "asked", "mining", "needed",
+]  # fmt: skip
 
+TeacherVersion = Literal["as_used", "as_printed"]
 
-class Value(BaseModel):
-    """Base of everything that can be part of an artifact's key: frozen, closed, canonical JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def _unless(default: object) -> Any:
-    """A field that is left out of the value's JSON, and so of its key, while it has its default."""
-    return Field(default=default, exclude_if=lambda value: value == default)
-
-
-_MAIN = _unless("main")
+_MAIN = unless("main")
 """A dataset's revision; which commit it was stands in the artifact's manifest."""
 
 
@@ -47,26 +44,6 @@ class TraceSpec(Value):
     content: Literal["real", "filler", "shuffled"] = "real"
 
 
-class SFT(Value):
-    """Supervised fine-tuning (paper §4.2, Appendix B); the loss is on the completion only.
-
-    Attributes:
-        learning_rate: peak, reached after warm-up, then cosine decay to zero.
-        batch_size: sequences per optimiser step over all devices and accumulation together.
-        warmup_ratio: share of the steps spent warming up.
-        max_length: tokens of prompt and completion together; judged text is shortened to fit.
-        precision: of the forward and backward pass; weights and optimiser stay in float32.
-    """
-
-    epochs: Annotated[int, Field(ge=1)]
-    learning_rate: Annotated[float, Field(gt=0, lt=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    max_length: Annotated[int, Field(ge=64)]
-    precision: Precision
-
-
 class Backbone(Value):
     """A model as it was released, asked with the guard's prompt and not trained on it.
 
@@ -74,12 +51,15 @@ class Backbone(Value):
         name: hub id, or "synthetic/<name>" for a backbone that ships with this package.
         revision: branch, tag or commit on the hub.
         template, refusal_line: how it is asked; see `prompts.guard_prompt`.
+        format: the released guard, by its name in `guards.GUARDS`, as which it is asked and read
+            instead.
     """
 
     name: str
     revision: str = "main"
     template: Template = "paper"
     refusal_line: bool = True
+    format: str = unless("")
 
 
 class Reading(Value):
@@ -95,11 +75,11 @@ class Reading(Value):
             nothing, or the row's own.
     """
 
-    redacted: Literal["drop", "keep"] = _unless("drop")
-    toxic_chat_rows: Literal["annotated", "all"] = _unless("annotated")
-    jailbreakbench_prompt: Literal["prompt", "goal"] = _unless("prompt")
-    cosapien_partial: Literal["harmful", "unharmful"] = _unless("harmful")
-    prompt_task_response: Literal["empty", "given"] = _unless("empty")
+    redacted: Literal["drop", "keep"] = unless("drop")
+    toxic_chat_rows: Literal["annotated", "all"] = unless("annotated")
+    jailbreakbench_prompt: Literal["prompt", "goal"] = unless("prompt")
+    cosapien_partial: Literal["harmful", "unharmful"] = unless("harmful")
+    prompt_task_response: Literal["empty", "given"] = unless("empty")
 
 
 class Cell(Value):
@@ -120,7 +100,7 @@ class Cell(Value):
     policy: str | None = None
     labels: Literal["given", "random"] = "given"
     revision: str = _MAIN
-    reading: Reading = _unless(Reading())
+    reading: Reading = unless(Reading())
 
     @property
     def name(self) -> str:
@@ -195,6 +175,7 @@ class Recipe(Value):
         reading: how rows are read that are learnt from.
         unlabelled_refusals: what becomes of answered examples without a refusal label where the
             refusal line is asked for: left out, or taught the word `None` for it.
+        refinement: what comes after; the guard then goes on from the one without it.
     """
 
     backbone: Backbone
@@ -207,13 +188,19 @@ class Recipe(Value):
     dual: bool | Literal["both"] = False
     sft: SFT
     seed: int = 0
-    kept_epochs: tuple[int, ...] = _unless(())
-    decontamination: Decontamination | None = _unless(None)
-    mix: Mix | None = _unless(None)
-    reading: Reading = _unless(Reading())
-    subset: Literal["nested", "independent"] = _unless("nested")
-    stratified: bool = _unless(False)
-    unlabelled_refusals: Literal["drop", "none"] = _unless("drop")
+    kept_epochs: tuple[int, ...] = unless(())
+    decontamination: Decontamination | None = unless(None)
+    mix: Mix | None = unless(None)
+    reading: Reading = unless(Reading())
+    subset: Literal["nested", "independent"] = unless("nested")
+    stratified: bool = unless(False)
+    unlabelled_refusals: Literal["drop", "none"] = unless("drop")
+    refinement: Continual | Preference | None = unless(None)
+
+    @property
+    def start(self) -> "Recipe":
+        """The guard that a refinement starts from; without one, the guard itself."""
+        return self.model_copy(update={"refinement": None})
 
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:
@@ -231,35 +218,8 @@ class Recipe(Value):
     def _kept_epochs_are_trained(self) -> "Recipe":
         if any(not 0 < epoch < self.sft.epochs for epoch in self.kept_epochs):
             raise ValueError("kept epochs lie between the first and the last, which is kept anyway")
-        return self
-
-
-class Decoding(Value):
-    """How answers are drawn (paper §4.2: temperature 0.6, top-p 0.95, four generations).
-
-    Temperature 0 is greedy decoding, for which only one generation makes sense.
-
-    Attributes:
-        max_new_tokens: cap on an answer; answers that reach it are counted.
-        max_length: tokens of prompt and answer together; judged text is shortened to fit.
-        precision: of the weights that answer.
-    """
-
-    temperature: Annotated[float, Field(ge=0)]
-    top_p: Annotated[float, Field(gt=0, le=1)]
-    generations: Annotated[int, Field(ge=1)]
-    max_new_tokens: Annotated[int, Field(ge=1)]
-    max_length: Annotated[int, Field(ge=64)]
-    precision: Precision = "float32"
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _greedy_repeats_itself(self) -> "Decoding":
-        if self.temperature == 0 and self.generations > 1:
-            raise ValueError(
-                "greedy decoding (temperature 0) gives the same answer each time; "
-                "set generations to 1"
-            )
+        if self.kept_epochs and self.refinement:
+            raise ValueError("a guard that is refined keeps no weights on its way")
         return self
 
 
@@ -278,7 +238,7 @@ class Generation(Value):
     mode: Mode
     decoding: Decoding
     engine: Engine
-    epoch: int | None = _unless(None)
+    epoch: int | None = unless(None)
 
     @model_validator(mode="after")
     def _epoch_is_kept(self) -> "Generation":
@@ -291,6 +251,37 @@ class Generation(Value):
     def backbone(self) -> Backbone:
         """The backbone asked, trained or not."""
         return self.guard.backbone if isinstance(self.guard, Recipe) else self.guard
+
+
+class Mining(Value):
+    """A trained guard's answers to examples of its own training split (paper §5.6)."""
+
+    guard: Recipe
+    mined: Mined
+
+    @property
+    def epoch(self) -> None:
+        """It is asked as it was at the end of its training."""
+
+    @property
+    def backbone(self) -> Backbone:
+        """The backbone asked."""
+        return self.guard.backbone
+
+    @property
+    def mode(self) -> Mode:
+        """As the guard was trained; a dual-mode guard reasons."""
+        return "non-reasoning" if self.guard.traces is None else "reasoning"
+
+    @property
+    def decoding(self) -> Decoding:
+        """How its answers are drawn."""
+        return self.mined.decoding
+
+    @property
+    def engine(self) -> Engine:
+        """What writes them."""
+        return self.mined.engine
 
 
 class Timing(Value):
@@ -312,17 +303,47 @@ class Timing(Value):
         return self
 
 
-Work = Recipe | Generation | Timing
+class Probability(Value):
+    """How probable a guard finds it that what it judges is harmful; see `probability`.
+
+    Attributes:
+        answers: after whose reasonings the verdict is read. A guard that answers at once is read
+            after its prompt, whatever it would have answered; `of` gives all its answers one value.
+    """
+
+    answers: Generation
+
+    @classmethod
+    def of(cls, answers: Generation) -> "Probability":
+        """The probabilities that belong to a guard's answers."""
+        if answers.mode == "non-reasoning":
+            greedy = {"temperature": 0.0, "top_p": 1.0, "generations": 1, "seed": 0}
+            decoding = answers.decoding.model_copy(update=greedy)
+            answers = answers.model_copy(update={"decoding": decoding})
+        return cls(answers=answers)
+
+
+Work = Recipe | Generation | Mining | Timing | Probability
 """What a child process makes."""
 
 
-def asked(value: Work) -> tuple[Generation, ...]:
+def asked(value: Work) -> tuple[Generation | Mining, ...]:
     """Who is asked what while a value is made; nobody while a guard is trained."""
     if isinstance(value, Recipe):
         return ()
+    if isinstance(value, Probability):
+        return (value.answers,)
     return value.asked if isinstance(value, Timing) else (value,)
 
 
-def needed(value: Work) -> list[Recipe]:
-    """The trainings that have to be done before a value can be made."""
+def needed(value: Work) -> list[Recipe | Mining]:
+    """What has to be made right before a value can be made; that may need something in turn."""
+    if isinstance(value, Recipe):
+        return [value.start, mining(value)] if value.refinement else []
     return [one.guard for one in asked(value) if isinstance(one.guard, Recipe)]
+
+
+def mining(refined: Recipe) -> Mining:
+    """The answers that decide what is difficult for the guard that a refinement starts from."""
+    assert refined.refinement is not None  # noqa: S101
+    return Mining(guard=refined.start, mined=refined.refinement.mined)

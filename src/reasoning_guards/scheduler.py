@@ -13,7 +13,16 @@ from pathlib import Path
 
 from reasoning_guards import artifacts, devices, traces
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Recipe, Timing, Work, asked, needed
+from reasoning_guards.recipes import (
+    Generation,
+    Mining,
+    Probability,
+    Recipe,
+    Timing,
+    Work,
+    asked,
+    needed,
+)
 from reasoning_guards.resources import Resources, cache_folder
 from reasoning_guards.worker import Job, Reply
 
@@ -181,11 +190,17 @@ def cost(value: Work) -> float:
     if isinstance(value, Recipe):
         tokens = 100 if value.traces is None else 170
         examples = (value.n_train or 5000) + (value.mix.examples or 1000 if value.mix else 0)
+        if value.refinement:
+            difficult = (value.refinement.mined.examples or 5000) // 5
+            return 3.0 * value.refinement.sequences(examples, difficult) * tokens
         return 3.0 * examples * value.sft.epochs * tokens
     if isinstance(value, Timing):
         return sum(map(cost, value.asked)) * value.rounds
+    if isinstance(value, Probability):  # less than its answers, which are so made before it
+        return (value.answers.limit or 300) * 60.0
     answer = 15 if value.mode == "non-reasoning" else 80
-    return (value.limit or 300) * (60 + 4 * value.decoding.generations * answer)
+    examples = value.mined.examples or 5000 if isinstance(value, Mining) else value.limit or 300
+    return examples * (60 + 4 * value.decoding.generations * answer)
 
 
 def describe(value: Work) -> str:
@@ -196,22 +211,28 @@ def describe(value: Work) -> str:
         if spec is not None:
             kind += ", full" if spec.sentences is None else f", {spec.sentences} sentences"
         sets = " and ".join(dataset for dataset, _ in value.sources)
+        if value.refinement:
+            how = type(value.refinement).__name__
+            return f"{how} on {value.refinement.chosen} examples of {sets} (seed {value.seed})"
         return f"training on {sets} ({kind}, seed {value.seed})"
     if isinstance(value, Timing):
         return f"timing of {len(value.asked)} guards"
+    if isinstance(value, Mining):
+        return f"answers to training examples of {value.guard.train_set}"
+    if isinstance(value, Probability):
+        return f"verdict probabilities of {value.answers.cell.name}"
     return f"answers to {value.cell.name}"
 
 
 class _Board:
-    """What is still to do, shared by the threads; a value is ready when its recipe is made."""
+    """What is still to do, shared by the threads; a value is ready when all it needs is made."""
 
     def __init__(self, missing: dict[str, Work]) -> None:
         self._todo = dict(sorted(missing.items(), key=lambda item: -cost(item[1])))
         self._waiting_for = {
-            key: {artifacts.key(recipe) for recipe in needed(value)}
-            for key, value in missing.items()
+            key: {artifacts.key(other) for other in needed(value)} for key, value in missing.items()
         }
-        self._unmade = {key for key, value in missing.items() if isinstance(value, Recipe)}
+        self._unmade = set(missing)
         self._changed = threading.Condition()
         self.failures: list[tuple[str, str]] = []
 
@@ -236,9 +257,12 @@ class _Board:
         """Record a failure and drop what cannot be made without it."""
         with self._changed:
             self.failures.append((what, why))
-            self._unmade.discard(key)
-            for waiting in [k for k in self._todo if key in self._waiting_for[k]]:
-                del self._todo[waiting]
+            lost = {key}
+            while lost:  # and what waits for that in turn
+                self._unmade -= lost
+                lost = {k for k in self._todo if self._waiting_for[k] & lost}
+                for waiting in lost:
+                    del self._todo[waiting]
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -249,18 +273,20 @@ class _Board:
 
 
 def _guard(value: Work | None) -> object:
-    return value.guard if isinstance(value, Generation) else value
+    if isinstance(value, Probability):
+        value = value.answers
+    return value.guard if isinstance(value, Generation | Mining) else value
 
 
 def _missing(values: Sequence[Work]) -> dict[str, Work]:
     wanted: dict[str, Work] = {}
-    for value in values:
-        if artifacts.find(value) is not None:
-            continue
-        wanted[artifacts.key(value)] = value
-        for recipe in needed(value):
-            if artifacts.find(recipe) is None:
-                wanted[artifacts.key(recipe)] = recipe
+    open_ = list(values)
+    while open_:
+        value = open_.pop(0)
+        key = artifacts.key(value)
+        if key not in wanted and artifacts.find(value) is None:
+            wanted[key] = value
+            open_ += needed(value)
     return wanted
 
 

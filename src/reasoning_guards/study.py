@@ -12,6 +12,7 @@ from reasoning_guards import (
     claims,
     decisions,
     generation,
+    guards,
     scheduler,
     verdicts,
 )
@@ -27,6 +28,7 @@ from reasoning_guards.recipes import (
     Decoding,
     Generation,
     Mode,
+    Probability,
     Recipe,
     Timing,
     Work,
@@ -64,10 +66,13 @@ class Study:
     profile: Profile
     variants: dict[str, Variant]
     timing: Timing | None = None
+    read: tuple[str, ...] = ()
+    """The variants whose verdict probabilities are read as well."""
 
     def values(self) -> list[Work]:
-        """What there is to make: all answers, and the timing if there is one."""
-        return [*self.generations(), *([self.timing] if self.timing else [])]
+        """What there is to make: all answers, probabilities, and the timing if there is one."""
+        read = [Probability.of(answers) for answers in self.generations(self.read)]
+        return [*self.generations(), *read, *([self.timing] if self.timing else [])]
 
     def generations(self, names: Iterable[str] | None = None) -> list[Generation]:
         """One value per variant, seed and cell."""
@@ -186,7 +191,6 @@ class Study:
     def generation(self, variant: Variant, guard: Recipe | Backbone, cell: Cell) -> Generation:
         """A guard's answers to a cell, with the profile's decoding."""
         profile = self.profile
-        reasoning = variant.mode == "reasoning"
         return Generation(
             guard=guard,
             cell=cell,
@@ -196,15 +200,22 @@ class Study:
                 temperature=profile.temperature,
                 top_p=profile.top_p,
                 generations=profile.generations,
-                max_new_tokens=profile.max_new_tokens_reasoning
-                if reasoning
-                else profile.max_new_tokens_non_reasoning,
-                max_length=profile.max_length,
+                **self._lengths(guard, variant.mode),
                 precision=profile.precision,
             ),
             engine=profile.engine,
             epoch=variant.epoch,
         )
+
+    def _lengths(self, guard: Recipe | Backbone, mode: Mode) -> dict[str, int]:
+        """Room for answer and all: the profile's; a released guard's answer comes on top of it."""
+        profile = self.profile
+        if isinstance(guard, Backbone) and guard.format:
+            cap = guards.named(guard.format).max_new_tokens[mode]
+            return {"max_new_tokens": cap, "max_length": profile.max_length + cap}
+        kind = "reasoning" if mode == "reasoning" else "non_reasoning"
+        cap = getattr(profile, f"max_new_tokens_{kind}")
+        return {"max_new_tokens": cap, "max_length": profile.max_length}
 
 
 def _guessed(shown: list[Example], cell: Cell, predicted: list[bool]) -> pd.DataFrame:
@@ -235,7 +246,10 @@ def _rows(value: Generation) -> list[dict[str, Any]]:
 
 def _judged(value: Generation) -> pd.DataFrame:
     rows = pd.DataFrame(_rows(value))
-    predicted = [verdicts.predicted(verdicts.parse(text), value.cell.task) for text in rows["text"]]
+    format_name, task = value.backbone.format, value.cell.task
+    predicted = [
+        verdicts.predicted(guards.parse(format_name, text, task), task) for text in rows["text"]
+    ]
     return pd.DataFrame(
         {
             "cell": value.cell.name,

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reasoning_guards import artifacts
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Recipe, Timing, Work
+from reasoning_guards.recipes import Generation, Mining, Probability, Recipe, Timing, Work, mining
 from reasoning_guards.resources import Resources
 
 
@@ -54,16 +54,29 @@ class Builder:
     def make(self, value: Work, resources: Resources) -> Path:
         """The value's artifact, built unless it is there."""
         if isinstance(value, Recipe):
+            if value.refinement:
+                return artifacts.make(value, lambda folder: _refine(value, folder, resources))
             from reasoning_guards.training import sft
 
             return artifacts.make(value, lambda folder: sft.train(value, folder, resources))
         if isinstance(value, Timing):
             from reasoning_guards import timing
 
-            def load(asked: Generation) -> Any:
+            def load(asked: Generation | Mining) -> Any:
                 return self._engine(asked, resources)
 
             return artifacts.make(value, lambda folder: timing.measure(value, load, folder))
+        if isinstance(value, Probability):
+            from reasoning_guards import probability
+
+            asked = value.answers
+            # If the answers are made elsewhere just now, their lock is waited for.
+            answers = self.make(asked, resources) if asked.mode == "reasoning" else None
+
+            def measure(folder: Path) -> dict[str, Any]:
+                return probability.measure(value, self._engine(asked, resources), answers, folder)
+
+            return artifacts.make(value, measure)
         from reasoning_guards import generation
 
         return artifacts.make(
@@ -71,7 +84,7 @@ class Builder:
             lambda folder: generation.generate(value, self._engine(value, resources), folder),
         )
 
-    def _engine(self, value: Generation, resources: Resources) -> Any:
+    def _engine(self, value: Generation | Mining, resources: Resources) -> Any:
         from reasoning_guards import engines
 
         asked = value.decoding
@@ -81,11 +94,7 @@ class Builder:
         if self._loaded is None or self._loaded[0] != wanted:
             checkpoint = None
             if isinstance(value.guard, Recipe):
-                checkpoint = artifacts.find(value.guard)
-                if checkpoint is None:
-                    raise UserError(
-                        "A guard is asked before it is trained: make its checkpoint first."
-                    )
+                checkpoint = _made(value.guard)
                 if value.epoch is not None:
                     from reasoning_guards.training.sft import epoch_folder
 
@@ -103,6 +112,22 @@ class Builder:
                 ),
             )
         return self._loaded[1]
+
+
+def _refine(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
+    """Train a guard on from the one it refines, whose answers to its examples are there."""
+    from reasoning_guards.generation import ROWS, read_rows
+    from reasoning_guards.training import refine
+
+    rows = read_rows(_made(mining(recipe)) / ROWS)
+    return refine.train(recipe, _made(recipe.start), rows, folder, resources)
+
+
+def _made(value: Recipe | Mining) -> Path:
+    found = artifacts.find(value)
+    if found is None:
+        raise UserError("A guard is asked or refined before it is trained: make that guard first.")
+    return found
 
 
 def serve(jobs: Any, replies: Any) -> bool:

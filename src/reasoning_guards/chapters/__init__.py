@@ -1,16 +1,20 @@
 """The variants and cells of each chapter, known without executing its notebook."""
 
+import difflib
 from collections.abc import Callable
 
 from reasoning_guards.chapters.budgets import rq3_reasoning_budgets
 from reasoning_guards.chapters.custom_policies import rq8_custom_policies
 from reasoning_guards.chapters.data_efficiency import rq2_data_efficiency
+from reasoning_guards.chapters.difficult import rq6_difficult_samples
 from reasoning_guards.chapters.distribution import rq7_prompt_distribution
 from reasoning_guards.chapters.diversity import rq5_sample_diversity
 from reasoning_guards.chapters.dual_mode import rq4_dual_mode
 from reasoning_guards.chapters.efficacy import rq1_efficacy
 from reasoning_guards.chapters.inference_time import inference_time
 from reasoning_guards.chapters.second_backbone import second_backbone
+from reasoning_guards.chapters.verdict_probabilities import verdict_probabilities
+from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study
 
@@ -22,9 +26,27 @@ CHAPTERS: dict[str, Callable[[Profile], Study]] = {
         rq3_reasoning_budgets,
         rq4_dual_mode,
         rq5_sample_diversity,
+        rq6_difficult_samples,
         rq7_prompt_distribution,
         rq8_custom_policies,
         inference_time,
         second_backbone,
+        verdict_probabilities,
     )
 }
+
+
+class UnknownStudyError(UserError):
+    """No chapter of that name has a study."""
+
+
+def named(name: str) -> Callable[[Profile], Study]:
+    """A chapter's function.
+
+    Raises:
+        UnknownStudyError: naming the nearest there is.
+    """
+    if name not in CHAPTERS:
+        near = difflib.get_close_matches(name, CHAPTERS, n=1, cutoff=0)[0]
+        raise UnknownStudyError(f"There is no study {name!r}: did you mean {near!r}?")
+    return CHAPTERS[name]

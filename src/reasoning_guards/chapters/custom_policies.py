@@ -1,6 +1,6 @@
 """RQ8's study: policies that a guard meets for the first time when it is asked."""
 
-from reasoning_guards.chapters import benchmarks
+from reasoning_guards.chapters import benchmarks, released
 from reasoning_guards.chapters.arms import changed, fewer, guards, on_other_set, traced
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study, Variant
@@ -49,6 +49,7 @@ def rq8_custom_policies(profile: Profile) -> Study:
             "reasoning", custom,
         ),
     ]  # fmt: skip
+    variants += released.variants(profile, cells)
     if profile.world == "embedded":
         varied = changed(sized, train_set=VARIED)
         variants += [

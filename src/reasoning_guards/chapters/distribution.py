@@ -1,6 +1,6 @@
 """RQ7's study: does it matter whose prompts a guard learns from?"""
 
-from reasoning_guards.chapters import benchmarks
+from reasoning_guards.chapters import benchmarks, released
 from reasoning_guards.chapters.arms import changed, fewer, guards, on_other_set, traced
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study, Variant
@@ -32,6 +32,7 @@ def rq7_prompt_distribution(profile: Profile) -> Study:
                 f"{prefix}r_1", f"R (1 sentence){said}", guards(own_few, one), "reasoning", cells
             ),
         ]  # fmt: skip
+    variants += released.variants(profile, benchmarks.scored(profile))
     return Study(
         "rq7_prompt_distribution", profile, {variant.name: variant for variant in variants}
     )

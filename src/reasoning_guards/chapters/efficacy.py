@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from reasoning_guards.chapters import benchmarks
+from reasoning_guards.chapters import benchmarks, released
 from reasoning_guards.chapters.arms import backbones_by_seed, fewer, guards, traced
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Recipe
@@ -31,6 +31,7 @@ def rq1_efficacy(profile: Profile) -> Study:
         Variant("r_full", "R (full)", guards(profile, full), "reasoning", cells),
         Variant("r_1", "R (1 sentence)", guards(profile, one), "reasoning", cells),
     ]
+    variants += released.variants(profile, cells)
     if profile.world == "embedded":
         variants += [
             Variant("r_filler", "R (filler)", guards(few, filler), "reasoning", cells),

@@ -1,6 +1,6 @@
 """Section 7's study: what reasoning costs when a guard is asked."""
 
-from reasoning_guards.chapters import benchmarks
+from reasoning_guards.chapters import benchmarks, released
 from reasoning_guards.chapters.arms import fewer, guards, on_other_set, traced
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Timing
@@ -13,7 +13,7 @@ def inference_time(profile: Profile) -> Study:
     """What an answer costs: at once, after a sentence, after full reasoning (paper §7, Figure 4).
 
     All guards are timed in one run with one engine, on the examples of the first cell, each asked
-    once; their F1 is that of the other chapters.
+    once; their F1 is that of the other chapters. Released guards come last.
     """
     variants = []
     for prefix, said, own in (("", "", profile), ("aegis_", ", other set", on_other_set(profile))):
@@ -26,6 +26,7 @@ def inference_time(profile: Profile) -> Study:
             Variant(f"{prefix}r_1", f"R (1 sentence){said}", guards(few, one), "reasoning", cells),
             Variant(f"{prefix}r_full", f"R (full){said}", guards(few, full), "reasoning", cells),
         ]
+    variants += released.variants(profile, benchmarks.scored(profile))
     study = Study("inference_time", profile, {variant.name: variant for variant in variants})
     return Study("inference_time", profile, study.variants, _timing(study))
 

@@ -36,6 +36,21 @@ class Answer:
     finish: Literal["stop", "length"]
 
 
+@dataclass(frozen=True)
+class Question:
+    """A place in an answer, and the tokens whose probability there is asked for.
+
+    Attributes:
+        prompt: token ids; questions about one prompt follow each other, so that it is read once.
+        lead: what is taken to stand between the prompt and the place.
+        tokens: which.
+    """
+
+    prompt: tuple[int, ...]
+    lead: tuple[int, ...]
+    tokens: tuple[int, ...]
+
+
 class InferenceEngine(Protocol):
     """A loaded model with its tokenizer."""
 
@@ -45,6 +60,12 @@ class InferenceEngine(Protocol):
         self, requests: list[Request], decoding: Decoding
     ) -> Iterator[tuple[Request, list[Answer]]]:
         """Yield each request once, in any order, with one answer per generation."""
+
+    def read(self, questions: list[Question]) -> list[list[float]]:
+        """The log-probability of each token of each question, in their order.
+
+        Of the model's own distribution over its whole vocabulary, whatever the decoding.
+        """
 
 
 def load(

@@ -1,6 +1,7 @@
 """Batched generation with `transformers`, whose answers do not depend on the batch."""
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from reasoning_guards.engines import Answer, Request
+from reasoning_guards.engines import Answer, Question, Request
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
 
@@ -73,6 +74,59 @@ class TransformersEngine:
                     [self._answer(ids) for ids in written[first : first + decoding.generations]],
                 )
 
+    def read(self, questions: list[Question]) -> list[list[float]]:
+        """Each run of questions about one prompt reads it once, in batches of prompts."""
+        runs = [list(run) for _, run in groupby(questions, key=lambda question: question.prompt)]
+        by_length = sorted(range(len(runs)), key=lambda place: -len(runs[place][0].prompt))
+        found: dict[int, list[list[float]]] = {}
+        for start in range(0, len(runs), self.batch):
+            places = by_length[start : start + self.batch]
+            given = self._read([runs[place] for place in places])
+            found.update(zip(places, given, strict=True))
+        return [values for place in range(len(runs)) for values in found[place]]
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def _read(self, runs: list[list[Question]]) -> list[list[list[float]]]:
+        """What `read` gives of some prompts' questions: prompts in one pass, leads in a second."""
+        device = self.model.device
+        prompts = self._padded([list(run[0].prompt) for run in runs], "left")
+        seen = prompts["attention_mask"]
+        output = self.model(
+            **prompts,
+            position_ids=(seen.cumsum(-1) - 1).clamp(min=0),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        widest = max(map(len, runs))
+        # As many rows for each prompt; those beyond its questions repeat its last one.
+        asked = [run[min(row, len(run) - 1)] for run in runs for row in range(widest)]
+        scores = output.logits[:, -1].repeat_interleave(widest, 0)
+        if any(question.lead for question in asked):
+            cache = output.past_key_values
+            cache.batch_repeat_interleave(widest)
+            # A lead of no tokens is given one, so that no row is empty, and is not looked at.
+            leads = self._padded([list(q.lead) or [int(min(self.ends))] for q in asked], "right")
+            mask = torch.cat([seen.repeat_interleave(widest, 0), leads["attention_mask"]], -1)
+            output = self.model(
+                input_ids=leads["input_ids"],
+                attention_mask=mask,
+                position_ids=(mask.cumsum(-1) - 1).clamp(min=0)[:, seen.shape[1] :],
+                past_key_values=cache,
+                use_cache=True,
+            )
+            last = leads["attention_mask"].sum(-1) - 1
+            led = output.logits[torch.arange(len(asked), device=device), last]
+            empty = torch.tensor([not question.lead for question in asked], device=device)
+            scores = torch.where(empty[:, None], scores, led)
+        known = scores.double().log_softmax(-1).cpu()
+        values = [known[row, list(question.tokens)].tolist() for row, question in enumerate(asked)]
+        return [values[n * widest : n * widest + len(run)] for n, run in enumerate(runs)]
+
+    def _padded(self, rows: list[list[int]], side: str) -> Any:
+        return self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(
+            self.model.device
+        )
+
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _write(self, batch: list[Request], decoding: Decoding) -> list[list[int]]:
         """Token ids of each generation of each request, past their end tokens where there are some.
@@ -81,11 +135,7 @@ class TransformersEngine:
         that have ended until the longest has: for answers of mixed length that is twice the work.
         """
         count, device = decoding.generations, self.model.device
-        padded = self.tokenizer.pad(
-            {"input_ids": [request.prompt for request in batch]},
-            padding_side="left",
-            return_tensors="pt",
-        ).to(device)
+        padded = self._padded([request.prompt for request in batch], "left")
         seen = padded["attention_mask"]
         output = self.model(
             **padded,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from reasoning_guards.engines import Answer, Request
+from reasoning_guards.engines import Answer, Question, Request
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
 
@@ -74,6 +74,25 @@ class VLLMEngine:
         )
         for request, output in zip(ordered, outputs, strict=True):
             yield request, [self._answer(completion) for completion in output.outputs]
+
+    def read(self, questions: list[Question]) -> list[list[float]]:
+        """Each question is a request for one token; the prefix cache reads each prompt once."""
+        import vllm
+
+        outputs = self.model.generate(
+            [{"prompt_token_ids": [*question.prompt, *question.lead]} for question in questions],
+            [
+                vllm.SamplingParams(
+                    max_tokens=1, temperature=0, logprob_token_ids=list(question.tokens)
+                )
+                for question in questions
+            ],
+            use_tqdm=False,
+        )
+        return [
+            [output.outputs[0].logprobs[0][token].logprob for token in question.tokens]
+            for question, output in zip(questions, outputs, strict=True)
+        ]
 
     def _answer(self, completion: Any) -> Answer:
         ended = completion.finish_reason == "stop"

@@ -9,7 +9,8 @@ import pandas as pd
 from reasoning_guards import artifacts, claims, intervals, timing
 from reasoning_guards.generation import read_rows
 from reasoning_guards.intervals import Interval
-from reasoning_guards.report import figures
+from reasoning_guards.report import drawing, frames, provenance
+from reasoning_guards.report.drawing import Drawing, Ink
 from reasoning_guards.study import NotRunError, Study
 
 REFERENCE = "nr"  # what the overheads are relative to, as in the paper's Figure 4
@@ -50,7 +51,9 @@ def table(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
             "p50": f"{np.quantile(alone, 0.5):.1f}",
             "p95": f"{np.quantile(alone, 0.95):.1f}",
         }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis(columns="Variant")
+    shown = pd.DataFrame.from_dict(found, orient="index").rename_axis(columns="Variant")
+    least: dict[str, frames.Way] = dict.fromkeys(shown.columns.drop("Overhead"), "min")
+    return frames.of_run(shown, study, "costs", least)
 
 
 def overhead(rows: pd.DataFrame, name: str, level: float = 0.95) -> Interval:
@@ -88,40 +91,59 @@ def measures(study: Study, rows: pd.DataFrame) -> dict[str, Interval]:
     return found
 
 
-def figure(study: Study, judged: Mapping[str, pd.DataFrame], rows: pd.DataFrame) -> Any:
+def figure(study: Study, judged: Mapping[str, pd.DataFrame], rows: pd.DataFrame) -> Drawing:
     """F1 against tokens written per answer, each variant with its 95 % interval."""
-    import matplotlib.pyplot as plt
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
     written = rows.groupby("variant", sort=False)[["tokens_out", "examples"]].sum()
     tokens = written["tokens_out"] / written["examples"]
-    with plt.rc_context(figures.style()):
-        drawn, axes = plt.subplots(figsize=(6.4, 4.2))
-        for name, variant in study.variants.items():
+    found = {
+        name: intervals.bootstrap_average(
+            judged[name],
+            claims.cells("safety", study.profile.world),
+            study.profile.bootstrap_replicates,
+            policy=study.profile.parse_policy,
+        )
+        for name in study.variants
+    }
+    labels = {name: variant.label for name, variant in study.variants.items()}
+    data = pd.DataFrame(
+        [(tokens[n], each.estimate, each.low, each.high) for n, each in found.items()],
+        index=list(labels.values()),
+        columns=["Tokens", "F1", "Low", "High"],
+    )
+
+    def plot(axes: Any, ink: Ink) -> None:
+        for name, interval in found.items():
             other = name.startswith("aegis_")
-            interval = intervals.bootstrap_average(
-                judged[name],
-                claims.cells("safety", study.profile.world),
-                study.profile.bootstrap_replicates,
-                policy=study.profile.parse_policy,
-            )
             axes.errorbar(
                 tokens[name], interval.estimate,
                 yerr=[[interval.estimate - interval.low], [interval.high - interval.estimate]],
-                color="#D55E00" if other else "#0072B2", marker="s" if other else "o",
+                color=ink.orange if other else ink.blue, marker="s" if other else "o",
                 markersize=7, capsize=3, linestyle="none",
                 label="other training set" if other else "training set",
             )  # fmt: skip
             axes.annotate(
-                variant.label.removesuffix(", other set"), (tokens[name], interval.estimate),
-                xytext=(6, -12 if other else 6), textcoords="offset points", fontsize=9,
+                labels[name].removesuffix(", other set"), (tokens[name], interval.estimate),
+                xytext=(6, -12 if other else 6), textcoords="offset points", fontsize=9.5,
             )  # fmt: skip
         axes.set_xscale("log")
         axes.set_xlabel("Tokens written per answer (log scale)")
-        axes.set_ylabel("Safety average (mean F1 of nine cells)")
+        axes.set_ylabel("Safety average (mean F1)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        axes.legend(handles.values(), handles.keys(), frameon=False, loc="best")
-        drawn.tight_layout()
-        plt.close(drawn)
-    return drawn
+        axes.legend(
+            handles.values(), handles.keys(), frameon=False, loc="lower right",
+            bbox_to_anchor=(1, 1), ncols=2,
+        )  # fmt: skip
+
+    best, short = str(data["F1"].idxmax()), str(data["Tokens"].idxmin())
+    alt = (
+        f"{best} has the highest safety average, {data['F1'][best]:.3f}, with "
+        f"{data['Tokens'][best]:.1f} tokens an answer; {short} writes least, "
+        f"{data['Tokens'][short]:.1f} tokens, and has {data['F1'][short]:.3f}. "
+        + "; ".join(
+            f"{row.Index}: {row.Tokens:.1f} tokens, {row.F1:.3f} ({row.Low:.3f} to {row.High:.3f})"
+            for row in data.sort_values("Tokens").itertuples()
+        )
+        + "."
+    )
+    name = f"{study.chapter}-cost"
+    return drawing.draw(plot, 3.8, alt, data, name, provenance.run_id(study))

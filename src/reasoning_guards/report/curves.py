@@ -6,14 +6,15 @@ from typing import Any
 import pandas as pd
 
 from reasoning_guards import claims, intervals
-from reasoning_guards.report import figures
+from reasoning_guards.report import drawing, frames
+from reasoning_guards.report.drawing import Drawing, Ink
 from reasoning_guards.study import Study
 
 Lines = Mapping[str, Mapping[float, str]]
 """Name of a line → place on the axis → variant."""
 
-# Okabe and Ito's palette once more; line styles and markers say the same as the colours.
-_STYLES = [("#0072B2", "o", "-"), ("#D55E00", "s", "--"), ("#009E73", "^", ":")]
+# Line styles and markers say the same as the colours.
+_STYLES = [("blue", "o", "-"), ("orange", "s", "--"), ("green", "^", ":")]
 
 
 def points(
@@ -40,7 +41,7 @@ def points(
                     "Seeds": judged[name]["seed"].nunique(),
                 }
             )
-    return pd.DataFrame(rows)
+    return frames.of_run(pd.DataFrame(rows), study, f"curves-{average}")
 
 
 def by_average(
@@ -48,15 +49,17 @@ def by_average(
 ) -> pd.DataFrame:
     """`points` of one line of variants, once for each of prompts, responses and all cells."""
     named = {"Prompts": "prompt", "Responses": "response", "All nine cells": "safety"}
-    return pd.concat(
-        [points(study, judged, {line: places}, average) for line, average in named.items()],
-        ignore_index=True,
-    )
+    parts = [points(study, judged, {line: places}, average) for line, average in named.items()]
+    return frames.of_run(pd.concat(parts, ignore_index=True), study, "curves")
 
 
 def figure(
-    table: pd.DataFrame, axis: str, *, log: bool = False, ticks: Mapping[float, str] | None = None
-) -> Any:
+    table: pd.DataFrame,
+    axis: str,
+    *,
+    log: bool = False,
+    ticks: Mapping[float, str] | None = None,
+) -> Drawing:
     """The points of each line joined, each with its interval.
 
     Args:
@@ -65,31 +68,53 @@ def figure(
         log: whether the axis is logarithmic.
         ticks: what places on the axis are called, where not by their numbers.
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullLocator
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    places = sorted(table["At"].unique())
+    called = {place: (ticks or {}).get(place, f"{place:g}") for place in places}
 
-    set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
-    with plt.rc_context(figures.style() | {"axes.grid.axis": "y"}):
-        drawn, axes = plt.subplots(figsize=(6.4, 3.8))
+    def plot(axes: Any, ink: Ink) -> None:
+        from matplotlib.ticker import NullLocator
+
         for (line, each), (colour, marker, dashes) in zip(
             table.groupby("Line", sort=False), _STYLES, strict=False
         ):
             axes.errorbar(
                 each["At"], each["F1"], yerr=[each["F1"] - each["Low"], each["High"] - each["F1"]],
-                color=colour, marker=marker, linestyle=dashes, markersize=6, capsize=3, label=line,
+                color=getattr(ink, colour), marker=marker, linestyle=dashes, markersize=6,
+                capsize=3, label=line,
             )  # fmt: skip
         if log:
             axes.set_xscale("log")
-        places = sorted(table["At"].unique())
-        axes.set_xticks(places, [(ticks or {}).get(place, f"{place:g}") for place in places])
+        axes.set_xticks(places, list(called.values()))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(axis)
-        axes.set_ylabel("F1 of the harmful class, mean of cells")
+        axes.set_ylabel("F1, mean of cells")
         axes.legend(frameon=False, loc="best")
-        drawn.tight_layout()
-        plt.close(drawn)
-    return drawn
+
+    return drawing.draw(
+        plot, 3.6, _said(table, axis, called), table, table.attrs["name"], table.attrs["run"]
+    )
+
+
+def _said(table: pd.DataFrame, axis: str, called: Mapping[float, str]) -> str:
+    """What each line does between its ends, and whether the intervals there are apart."""
+    parts = []
+    for line, each in table.groupby("Line", sort=False):
+        first, last = (each.sort_values("At").iloc[place] for place in (0, -1))
+        apart = last["Low"] > first["High"] or last["High"] < first["Low"]
+        way = "rises" if last["F1"] > first["F1"] else "falls"
+        if last["F1"] == first["F1"]:
+            way = "stays"
+        ends = [
+            f"{end['F1']:.3f} ({end['Low']:.3f} to {end['High']:.3f}) at {called[end['At']]}"
+            for end in (first, last)
+        ]
+        parts.append(
+            f"{line} {way} from {ends[0]} to {ends[1]}, "
+            + ("and these intervals are apart" if apart else "and these intervals overlap")
+            if len(each) > 1
+            else f"{line} has {ends[0]}"
+        )
+    return f"Mean F1 by {axis[0].lower()}{axis[1:]}, with 95 % intervals: {'; '.join(parts)}."
 
 
 def shown(table: pd.DataFrame, ticks: Mapping[float, str] | None = None) -> pd.DataFrame:
@@ -101,4 +126,6 @@ def shown(table: pd.DataFrame, ticks: Mapping[float, str] | None = None) -> pd.D
     )
     wide = cells.pivot_table(index="At", columns="Line", values="text", aggfunc="first")
     wide.index = pd.Index([(ticks or {}).get(place, f"{place:g}") for place in wide.index])
-    return wide.fillna("–").rename_axis(columns=None)
+    wide = wide.fillna("–").rename_axis(columns=None)
+    wide.attrs |= table.attrs
+    return wide

@@ -10,6 +10,7 @@ import pandas as pd
 from reasoning_guards import artifacts
 from reasoning_guards.intervals import Interval
 from reasoning_guards.recipes import Recipe
+from reasoning_guards.report import frames
 from reasoning_guards.study import Study
 from reasoning_guards.training import data
 
@@ -68,7 +69,8 @@ def table(study: Study, taught: pd.DataFrame, written: pd.DataFrame) -> pd.DataF
                 f"Tokens, {label}": f"{mine['tokens'].mean():.1f}",
             }
         rows[study.variants[name].label] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    return frames.of_run(shown, study, "lengths")
 
 
 def measures(taught: pd.DataFrame, seed: int = 0) -> dict[str, Interval]:

@@ -1,4 +1,4 @@
-"""What a chapter's claims measure besides averages of F1: spreads, lengths, seconds."""
+"""What a chapter's claims measure besides averages of F1: spreads, lengths, seconds, shares."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from reasoning_guards import artifacts
 from reasoning_guards.intervals import Interval
-from reasoning_guards.report import costs, lengths, spreads
+from reasoning_guards.report import costs, lengths, mined, probabilities, spreads
 from reasoning_guards.study import Study
 
 
@@ -24,6 +24,11 @@ def of(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
             return spreads.over_subsets(study, judged)
         case "rq3_reasoning_budgets" if set(study.variants) <= set(judged):
             return lengths.measures(lengths.taught(study))
+        case "rq6_difficult_samples" if mined.is_there(study, "continual_sft"):
+            found = mined.counted(study, "continual_sft")
+            return {"rq6_always_right": mined.share_always_right(study, found)}
         case "inference_time" if study.timing and artifacts.find(study.timing):
             return costs.measures(study, costs.rounds(study))
+        case "verdict_probabilities" if set(study.variants) <= set(judged):
+            return probabilities.measures(study)
     return {}

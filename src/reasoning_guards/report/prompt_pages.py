@@ -11,6 +11,8 @@ from reasoning_guards.synthetic import teacher
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+_LONGEST = 20_000  # characters of a prompt: instructions and a taxonomy are to be read whole
+
 # Lines taken away and lines put in; the signs and the elements say so too, not the colour alone.
 _CHANGES = {
     "-": ("del", "background: rgba(213, 94, 0, 0.2)"),
@@ -47,14 +49,14 @@ def asked(
     """What a guard is asked about an example of the embedded world."""
     example = world.find(example_id)
     text = prompts.guard_prompt(example, mode, template, mode_token=mode_token)
-    return markup.show(_preformatted(escape(text)))
+    return markup.show(_preformatted(markup.inert(text, _LONGEST)))
 
 
 def answered(example_id: str, mode: Mode) -> "Markdown":
     """What a guard is trained to answer to that; with the full trace where it reasons."""
     example = world.find(example_id)
     trace = teacher.trace(example, None) if mode == "reasoning" else None
-    return markup.show(_preformatted(escape(prompts.completion(example, trace))))
+    return markup.show(_preformatted(markup.inert(prompts.completion(example, trace))))
 
 
 def _changed(line: str) -> str:

@@ -1,5 +1,6 @@
 """Where a chapter's numbers come from: commit, profile, versions, machine, time, artifacts."""
 
+import hashlib
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ def table(study: Study) -> pd.DataFrame:
     kept = [recipe for recipe in study.recipes() if artifacts.is_cached(recipe)]
     manifests = [artifacts.manifest(value) for value in [*kept, *study.generations()]]
     facts = {
+        "Run": run_id(study),
         "Profile": study.profile.profile,
         "Seeds": ", ".join(map(str, study.profile.seeds)),
         "Commit of this page": checkout.commit() or "not in git",
@@ -34,6 +36,15 @@ def table(study: Study) -> pd.DataFrame:
         f"{len(study.generations()) - 1} more",
     }
     return pd.DataFrame({"": facts}).rename_axis("Provenance")
+
+
+def run_id(study: Study) -> str:
+    """What a study's numbers come from, as one id: the same values and steps give the same one.
+
+    The first twelve hexadecimal digits of the SHA-256 of its artifacts' keys.
+    """
+    keys = "".join(sorted(map(artifacts.key, study.values())))
+    return hashlib.sha256(keys.encode()).hexdigest()[:12]
 
 
 def _distinct(values: Any) -> str:

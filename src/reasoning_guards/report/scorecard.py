@@ -1,6 +1,5 @@
 """The scorecard: every claim of the paper, its numbers and this run's, and the verdict."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 from math import isinf
@@ -83,8 +82,9 @@ def page(shown: pd.DataFrame) -> "Markdown":
 
     The link holds the whole file, so that it works without a server.
     """
-    encoded = b64encode(shown.to_csv(index_label="Id").encode()).decode()
-    link = f'<a download="claims.csv" href="data:text/csv;base64,{encoded}">Download as CSV</a>'
+    link = markup.file_link(
+        "Download as CSV", "claims.csv", shown.to_csv(index_label="Id"), "text/csv"
+    )
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in ["Id", *shown.columns])
     body = "".join(
         f'<tr><th scope="row">{escape(str(name))}</th>'

@@ -7,6 +7,7 @@ import pandas as pd
 
 from reasoning_guards import claims, scoring
 from reasoning_guards.intervals import Interval
+from reasoning_guards.report import frames
 from reasoning_guards.resampling import FloatArray
 from reasoning_guards.study import Study
 
@@ -37,7 +38,8 @@ def table(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]
             row[f"{label}, mean"] = f"{found.mean():.3f}"
             row[f"{label}, std"] = f"{found.std(ddof=1):.3f}" if len(found) > 1 else "–"
         rows[study.variants[name].label] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Trained on")
+    shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Trained on")
+    return frames.of_run(shown, study, "spreads")
 
 
 def sd_difference(

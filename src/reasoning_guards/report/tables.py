@@ -7,6 +7,7 @@ import pandas as pd
 from reasoning_guards import claims, decisions, intervals, paper, scoring
 from reasoning_guards.chapters import benchmarks
 from reasoning_guards.intervals import Interval
+from reasoning_guards.report import frames
 from reasoning_guards.study import Study
 
 
@@ -23,7 +24,8 @@ def variants(
     rows = {
         _label(study, name): _variant_row(study, judged[name]) for name in names if name in judged
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    return frames.of_run(shown, study, "variants", _BEST)
 
 
 def custom(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
@@ -53,7 +55,9 @@ def custom(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str
         row["Precision"], row["Recall"] = (_f1(scored[of].mean()) for of in ("precision", "recall"))
         row["Unparsable"] = f"{scored['unparsable'].sum()} of {len(frame)}"
         rows[_label(study, name)] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Variant")
+    suites: dict[str, frames.Way] = dict.fromkeys(shown.columns[:2], "max")
+    return frames.of_run(shown, study, "custom", suites | _BEST)
 
 
 def suite_label(study: Study, suite: str) -> str:
@@ -84,17 +88,23 @@ def cells(
     table.loc["Examples"] = one["n"].astype(str)
     table.loc["of them harmful"] = one["harmful"].astype(str)
     table.columns = pd.Index([cell_label(cell) for cell in order])
-    return table.rename_axis(columns="Variant")
+    table = table.rename_axis(columns="Variant")
+    best: dict[str, frames.Way] = dict.fromkeys(table.columns, "max")
+    return frames.of_run(table, study, f"cells-{average}", best, list(table.index[-2:]))
 
 
 def printed(rows: Mapping[str, str], columns: Mapping[str, tuple[int, str]]) -> pd.DataFrame:
     """The paper's own numbers: a row per label, a column per (table, column) of the paper."""
-    return pd.DataFrame(
+    shown = pd.DataFrame(
         {
             heading: {label: _f1(paper.value(table, row, column)) for label, row in rows.items()}
             for heading, (table, column) in columns.items()
         }
     ).rename_axis(columns="Row of the paper")
+    numbers = sorted({table for table, _ in columns.values()})
+    named = ", ".join(map(str, numbers))
+    source = f"Table{'s' if len(numbers) > 1 else ''} {named}, as printed"
+    return frames.of_paper(shown, f"paper-{'-'.join(map(str, numbers))}", source)
 
 
 def findings(study: Study, found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
@@ -115,7 +125,8 @@ def findings(study: Study, found: Mapping[str, decisions.Finding]) -> pd.DataFra
         row["Beyond chance"] = beyond_chance(finding)
         row["Verdict"] = finding.verdict
         rows.append(row)
-    return pd.DataFrame(rows, index=list(found)).rename_axis(columns="Id")
+    shown = pd.DataFrame(rows, index=list(found)).rename_axis(columns="Id")
+    return frames.of_run(shown, study, "claims")
 
 
 def with_interval(interval: Interval | None, *, signed: bool = False) -> str:
@@ -194,6 +205,12 @@ def _variant_row(study: Study, judged: pd.DataFrame) -> dict[str, str]:
 def _label(study: Study, name: str) -> str:
     return study.variants[name].label if name in study.variants else TRIVIAL_LABELS[name]
 
+
+_MOST = (
+    "Prompt", "Response", "Safety average", "Custom average", "Eight cells", "Precision", "Recall",
+)  # fmt: skip
+_LEAST = ("Unparsable", "Truncated")
+_BEST: dict[str, frames.Way] = {n: "min" if n in _LEAST else "max" for n in (*_MOST, *_LEAST)}
 
 TRIVIAL_LABELS = {"always_harmful": "Always harmful", "tfidf": "TF-IDF + logistic regression"}
 

@@ -238,6 +238,8 @@ def _pretraining(name: str) -> dict[str, Any]:
 
 
 def _definitions(entries: Mapping[str, str]) -> "Markdown":
-    """Names and texts as a list, which wraps where a table would not; the texts are escaped."""
-    items = (f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in entries.items())
+    """Names and texts as a list, which wraps where a table would not; the texts are inert."""
+    items = (
+        f"<dt>{escape(name)}</dt><dd>{markup.inert(text)}</dd>" for name, text in entries.items()
+    )
     return markup.show(f"<dl>{''.join(items)}</dl>")

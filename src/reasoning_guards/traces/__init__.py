@@ -3,6 +3,7 @@
 import random
 
 from reasoning_guards.datasets import own, released_traces
+from reasoning_guards.distil import releases
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import TraceSpec
@@ -24,6 +25,7 @@ def require(spec: TraceSpec, train_set: str) -> None:
     """Refuse what `write` could not give, before anything is loaded or trained.
 
     Raises:
+        releases.NoDistilledTracesError: for a set that nothing was distilled for.
         NoTracesError: for a set that the teacher has written no traces for.
         UnknownTeacherError: if the spec names a teacher this package does not have.
     """
@@ -34,6 +36,8 @@ def require(spec: TraceSpec, train_set: str) -> None:
                 "set `teacher` to 'own' for a set of your own, or to one of "
                 f"{_RELEASED}, whose traces were released."
             )
+    elif spec.teacher.startswith(releases.PREFIX):
+        releases.require(spec.teacher, train_set, spec.sentences)
     elif spec.teacher == "own":
         if not train_set.startswith(own.PREFIX):
             raise NoTracesError(
@@ -60,15 +64,15 @@ def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str | Non
 
     Args:
         spec: the teacher ("rule" for the embedded world, "own" for a set of your own that brings
-            its traces, or one whose traces were released), the sentence budget, and whether the
-            content is real or a control.
+            its traces, one whose traces were released, or "distilled/…"), the sentence budget, and
+            whether the content is real or a control.
         examples: with the labels the traces must argue for.
         seed: draws the filler's words and the shuffle; real traces do not depend on it.
 
     Raises:
         UnknownTeacherError: if the spec names a teacher this package does not have.
-        released_traces.NoReleasedTracesError, own.OwnSetError: if there are no traces of that
-            length.
+        released_traces.NoReleasedTracesError, own.OwnSetError, releases.NoDistilledTracesError: if
+            there are no traces of that length.
     """
     real = _real(spec, examples)
     if spec.content == "real":
@@ -86,6 +90,8 @@ def write(spec: TraceSpec, examples: list[Example], seed: int) -> list[str | Non
 def _real(spec: TraceSpec, examples: list[Example]) -> list[str | None]:
     if spec.teacher in released_traces.TEACHERS:
         return released_traces.traces(spec.teacher, spec.sentences, examples)
+    if spec.teacher.startswith(releases.PREFIX):
+        return releases.traces(spec.teacher, spec.sentences, examples)
     if spec.teacher == "own":
         return own.traces(spec.sentences, examples)
     if spec.teacher == "rule":

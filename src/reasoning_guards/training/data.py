@@ -1,6 +1,7 @@
 """What a recipe trains on: token ids of prompt and completion, and which of them carry the loss."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from reasoning_guards import prompts, traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, with_random_labels
 from reasoning_guards.recipes import Mode, Recipe
+from reasoning_guards.refinements import Mined
 from reasoning_guards.training import splits
 
 
@@ -163,8 +165,50 @@ def _subset(recipe: Recipe) -> tuple[list[Example], int]:
     return examples[: recipe.n_train], unlabelled
 
 
-def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
-    """The recipe's sequences as token ids.
+def mined_lessons(recipe: Recipe, mined: Mined) -> list[Lesson]:
+    """A lesson for each example that is mined for a guard and can be learnt from, in their order.
+
+    Raises:
+        UserError: as `lessons`.
+    """
+    examples = mined_examples(recipe, mined)
+    return _taught(recipe, recipe.train_set, examples, recipe.subset_seed)
+
+
+def mined_examples(recipe: Recipe, mined: Mined) -> list[Example]:
+    """The examples of its training split that a guard is asked when it is mined, as it was taught.
+
+    Raises:
+        UserError: as `subset`.
+    """
+    examples = subset(recipe.model_copy(update={"n_train": mined.examples}))
+    if recipe.labels == "random":
+        examples = [with_random_labels(example) for example in examples]
+    return examples
+
+
+def mined_prompts(recipe: Recipe, mined: Mined, tokenizer: Any) -> dict[str, list[int]]:
+    """The token ids that a guard is asked each mined example with, by the example's id.
+
+    Raises:
+        UserError: as `subset`.
+    """
+    return {
+        example.id: prompts.encode(
+            tokenizer,
+            example,
+            mode="non-reasoning" if recipe.traces is None else "reasoning",
+            template=recipe.backbone.template,
+            mode_token=bool(recipe.dual),
+            refusal_line=recipe.backbone.refusal_line,
+            max_tokens=mined.decoding.max_length - mined.decoding.max_new_tokens,
+        ).ids
+        for example in mined_examples(recipe, mined)
+    }
+
+
+def tokenise(recipe: Recipe, tokenizer: Any, again: Sequence[Lesson] = ()) -> TrainingData:
+    """The recipe's sequences as token ids, and those of lessons that are learnt beside.
 
     The prompt's ids are those the engines will be given; the completion's ids follow them and end
     in the tokenizer's end token. Only the completion carries loss. A sequence longer than
@@ -174,7 +218,7 @@ def tokenise(recipe: Recipe, tokenizer: Any) -> TrainingData:
     completion_mask: list[list[int]] = []
     shortened = 0
     examples, added, unlabelled = _drawn(recipe)
-    taught = _lessons(recipe, examples, added)
+    taught = [*_lessons(recipe, examples, added), *again]
     for lesson in taught:
         completion = prompts.completion(
             lesson.example,

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from reasoning_guards import backbones, datasets
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Recipe
+from reasoning_guards.recipes import SFT, Recipe
 from reasoning_guards.resources import Resources
-from reasoning_guards.training.data import tokenise
+from reasoning_guards.training.data import Lesson, tokenise
 
 CHECKPOINT_SHARE = 0.2  # of all steps between two checkpoints that a killed run can go on from
 
@@ -35,42 +36,56 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
     Raises:
         DevicesError: on "cuda", unless there is exactly one GPU to be seen.
     """
+    require_one_device(resources)  # before a backbone is looked for, which may be large
+    return fit(recipe, backbones.source(recipe.backbone), folder, resources)
+
+
+def fit(
+    recipe: Recipe,
+    source: tuple[str, str | None],
+    folder: Path,
+    resources: Resources,
+    again: Sequence[Lesson] = (),
+) -> dict[str, Any]:
+    """`train` from other weights than the backbone's, or with lessons beside the recipe's own.
+
+    Args:
+        recipe, folder, resources: as `train` has them.
+        source: folder or hub id of the weights and the tokenizer, and the revision.
+        again: lessons learnt beside the recipe's.
+    """
     import torch
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
     from trl import SFTConfig, SFTTrainer
 
-    # The trainer takes all it sees, each with a batch of its own; and without any, the CPU.
-    if resources.device == "cuda" and (seen := torch.cuda.device_count()) != 1:
-        raise DevicesError(
-            f"A training takes exactly one GPU, and {seen} are to be seen: set "
-            "CUDA_VISIBLE_DEVICES to one of them, or use -p device cpu."
-        )
-    name, revision = backbones.source(recipe.backbone)
+    require_one_device(resources)
+    name, revision = source
     tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     set_seed(recipe.seed)
     # Weights in float32: at learning rates near 1e-6 a step is below bfloat16's resolution.
     model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
-    data = tokenise(recipe, tokenizer)
-    state = folder / "trainer"
+    data = tokenise(recipe, tokenizer, again)
+    appended = recipe.mix is not None and recipe.mix.order == "appended"
     trainer = SFTTrainer(
         model=model,
         processing_class=tokenizer,
         train_dataset=Dataset.from_dict(
             {"input_ids": data.input_ids, "completion_mask": data.completion_mask}
         ),
-        args=SFTConfig(**arguments(recipe, resources, state)),
+        args=SFTConfig(
+            **arguments(recipe.sft, recipe.seed, resources, folder / "trainer"),
+            max_length=None,  # sequences already fit; cutting here would lose the verdict
+            train_sampling_strategy="sequential" if appended else "random",
+            packing=False,  # one sequence per row
+            completion_only_loss=True,
+        ),
         callbacks=[_keeper(recipe.kept_epochs, folder)],
     )
-    result = trainer.train(resume_from_checkpoint=_last_whole_checkpoint(state))
-    trainer.save_model(str(folder))
-    tokenizer.save_pretrained(folder)
-    (folder / "log_history.json").write_text(json.dumps(trainer.state.log_history))
+    result = run(trainer, tokenizer, folder)
     (folder / "examples.json").write_text(
         json.dumps({"drawn": data.drawn, "without_trace": data.untraced})
     )
-    (folder / "training_args.bin").unlink()  # a pickle; the recipe says it all
-    shutil.rmtree(state)
     return {
         "sequences": len(data.input_ids),
         "tokens": sum(map(len, data.input_ids)),
@@ -88,6 +103,36 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         "steps": result.global_step,
         "loss": result.training_loss,
     }
+
+
+def require_one_device(resources: Resources) -> None:
+    """Raise DevicesError on "cuda", unless there is exactly one GPU to be seen.
+
+    The trainer takes all it sees, each with a batch of its own; and without any, the CPU.
+    """
+    import torch
+
+    if resources.device == "cuda" and (seen := torch.cuda.device_count()) != 1:
+        raise DevicesError(
+            f"A training takes exactly one GPU, and {seen} are to be seen: set "
+            "CUDA_VISIBLE_DEVICES to one of them, or use -p device cpu."
+        )
+
+
+def run(trainer: Any, tokenizer: Any, folder: Path) -> Any:
+    """Train to the end, from the last whole checkpoint if there is one; what the trainer returns.
+
+    The folder is left with weights, tokenizer and `log_history.json`, and without the trainer's
+    state, which holds pickles.
+    """
+    state = Path(trainer.args.output_dir)
+    result = trainer.train(resume_from_checkpoint=_last_whole_checkpoint(state))
+    trainer.save_model(str(folder))
+    tokenizer.save_pretrained(folder)
+    (folder / "log_history.json").write_text(json.dumps(trainer.state.log_history))
+    (folder / "training_args.bin").unlink()  # a pickle; the recipe says it all
+    shutil.rmtree(state)
+    return result
 
 
 def epoch_folder(checkpoint: Path, epoch: int) -> Path:
@@ -123,14 +168,12 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, Any]:
-    """The arguments of `trl.SFTConfig` for a recipe; what the paper leaves unsaid is ours.
+def arguments(sft: SFT, seed: int, resources: Resources, state: Path) -> dict[str, Any]:
+    """The arguments that all of TRL's trainers share; what the paper leaves unsaid is ours.
 
     Said (§4.2, Appendix B): batch size, learning rate, cosine schedule, epochs. Ours: precision,
-    warm-up, weight decay, gradient clipping at 1, no packing, one sequence per row.
+    warm-up, weight decay, gradient clipping at 1.
     """
-    sft = recipe.sft
-    appended = recipe.mix is not None and recipe.mix.order == "appended"
     per_device = min(resources.train_batch_per_device, sft.batch_size)
     return {
         "output_dir": str(state),
@@ -142,15 +185,11 @@ def arguments(recipe: Recipe, resources: Resources, state: Path) -> dict[str, An
         "warmup_steps": sft.warmup_ratio,  # a float below 1 is a share of all steps
         "weight_decay": sft.weight_decay,
         "max_grad_norm": 1.0,
-        "max_length": None,  # sequences already fit; cutting here would lose the verdict
-        "train_sampling_strategy": "sequential" if appended else "random",
-        "packing": False,
-        "completion_only_loss": True,
         "bf16": sft.precision == "bfloat16",
         "use_cpu": resources.device == "cpu",
         "gradient_checkpointing": resources.gradient_checkpointing,
-        "seed": recipe.seed,
-        "data_seed": recipe.seed,
+        "seed": seed,
+        "data_seed": seed,
         "save_strategy": "steps",
         "save_steps": CHECKPOINT_SHARE,
         "save_total_limit": 1,

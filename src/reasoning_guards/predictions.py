@@ -1,0 +1,230 @@
+"""Predictions as a file: exported without any text, scored again anywhere, or made elsewhere.
+
+A file is parquet or CSV with a row per variant, seed, cell, example and generation:
+
+    cell         str: a set and the task, such as "allenai/wildguardmix:prompt"
+    example      str: its id, which is that of this project
+    predicted    bool: is it harmful? empty where the answer had no verdict
+    probability  float from 0 to 1, optional: of harmful; may be empty
+    variant      str, optional: whose; "predictions" without it
+    seed         int, optional: the training run; 0 without it
+    generation   int, optional; 0 without it
+    truth        bool, optional: the label, and
+    cluster      str, optional: the source; both are looked up in the sets without them
+    tokens       int, optional: that were written; and truncated, whether the cap was reached
+
+`predicted` may be left out where there is a probability and scoring is told a threshold.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reasoning_guards import artifacts, claims, generation, intervals, probability, ranking, scoring
+from reasoning_guards.chapters import benchmarks
+from reasoning_guards.errors import UserError
+from reasoning_guards.params import Profile
+from reasoning_guards.recipes import Probability
+from reasoning_guards.scoring import ParsePolicy
+from reasoning_guards.study import Study
+
+COLUMNS = [
+    "variant", "seed", "cell", "example", "cluster", "generation", "truth", "predicted",
+    "probability", "tokens", "truncated",
+]  # fmt: skip
+KEYS = ["variant", "seed", "cell", "example", "generation"]
+AVERAGES = ("prompt", "response", "safety", "custom")
+_DEFAULTS: dict[str, str | int] = {"variant": "predictions", "seed": 0, "generation": 0}
+
+
+class PredictionsError(UserError):
+    """A file of predictions cannot be used."""
+
+
+def exported(study: Study) -> pd.DataFrame:
+    """Every answer of the study that is there, with `COLUMNS`; nothing of what was said.
+
+    A probability stands beside each answer after whose reasoning it was read; that of a guard that
+    answers at once beside all its answers.
+    """
+    frames = [
+        study.judgements(name).assign(variant=name).pipe(_with_probabilities, study, name)
+        for name in study.variants
+        if study.has_answers(name)
+    ]
+    if not frames:
+        raise PredictionsError("No answers of this study are there yet: run it before exporting.")
+    return pd.concat(frames, ignore_index=True)[COLUMNS]
+
+
+def _with_probabilities(frame: pd.DataFrame, study: Study, name: str) -> pd.DataFrame:
+    variant = study.variants[name]
+    found = []
+    for seed, guard in variant.guards.items():
+        for cell in variant.cells:
+            folder = artifacts.find(Probability.of(study.generation(variant, guard, cell)))
+            if folder is not None:
+                rows = pd.DataFrame(generation.read_rows(folder / probability.ROWS))
+                found.append(rows.assign(cell=cell.name, seed=seed))
+    if not found:
+        return frame.assign(probability=float("nan"))
+    keys = ["seed", "cell", "example"] + (["generation"] if variant.mode == "reasoning" else [])
+    read = pd.concat(found, ignore_index=True)[[*keys, "probability"]]
+    return frame.merge(read.astype({"probability": float}), on=keys, how="left")
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """The rows as parquet.
+
+    Raises:
+        PredictionsError: if the file's name does not end so.
+    """
+    if path.suffix != ".parquet":
+        raise PredictionsError(f"{path}: predictions are written as parquet; name the file so.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(path, index=False)
+
+
+def read(path: Path, profile: Profile, threshold: float | None = None) -> pd.DataFrame:
+    """The rows of a file, checked, with labels and sources looked up where they are missing.
+
+    Args:
+        path: parquet or CSV.
+        profile: whose cells they are, and how their sets are read.
+        threshold: harmful is what has at least this probability, whatever was predicted.
+
+    Raises:
+        PredictionsError: on the first thing that is wrong, in one sentence.
+    """
+    rows = _file(path)
+    for column, value in _DEFAULTS.items():
+        rows[column] = rows[column].fillna(value) if column in rows else value
+    for column in ("cell", "example"):
+        if column not in rows:
+            raise PredictionsError(f"{path.name} has no column {column!r}: add it.")
+    if "probability" in rows:
+        rows["probability"] = pd.to_numeric(rows["probability"], errors="coerce")
+        outside = rows["probability"].notna() & ~rows["probability"].between(0, 1)
+        if outside.any():
+            raise PredictionsError(
+                f"{path.name}, row {_first(outside)}: a probability lies from 0 to 1."
+            )
+    if threshold is not None:
+        if "probability" not in rows:
+            raise PredictionsError(f"{path.name} has no column 'probability' to be cut: add it.")
+        said = (rows["probability"] >= threshold).astype("boolean")
+        rows["predicted"] = said.mask(rows["probability"].isna())
+    elif "predicted" not in rows:
+        raise PredictionsError(
+            f"{path.name} has no column 'predicted': add it, or give a threshold."
+        )
+    rows["predicted"] = _booleans(rows, "predicted", path)
+    if (twice := rows.duplicated(KEYS)).any():
+        raise PredictionsError(
+            f"{path.name}, row {_first(twice)}: variant, seed, cell, example and "
+            "generation stand there a second time; keep one."
+        )
+    return _labelled(rows, path, profile)
+
+
+def table(
+    rows: pd.DataFrame, profile: Profile, policy: ParsePolicy, averages: tuple[str, ...] = AVERAGES
+) -> pd.DataFrame:
+    """A row per variant: the averages whose cells are all there, with 95 % intervals.
+
+    Columns: F1 of each average; Precision and Recall (means over cells); Unparsable (answers);
+    AUPRC, where every example has a probability.
+    """
+    found = {}
+    for name, mine in rows.groupby("variant", sort=False):
+        scored = scoring.scores(mine, policy)
+        row: dict[str, str] = {}
+        for average in averages:
+            cells = claims.cells(average, profile.world)
+            row[average.capitalize()] = "–"
+            if {*cells} <= {*mine["cell"]}:
+                within = mine[mine["cell"].isin(cells)]
+                interval = intervals.bootstrap_average(
+                    within, cells, profile.bootstrap_replicates, policy=policy
+                )
+                row[average.capitalize()] = (
+                    f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+                )
+        row["Mean of cells"] = f"{scored['f1'].mean():.3f}"
+        row["Precision"] = f"{scored['precision'].mean():.3f}"
+        row["Recall"] = f"{scored['recall'].mean():.3f}"
+        row["Unparsable"] = f"{scored['unparsable'].sum()} of {len(mine)}"
+        area = float("nan")
+        if "probability" in mine and mine["probability"].notna().any():
+            area = ranking.estimate(ranking.answered(mine, policy), ranking.average_precision)
+        row["AUPRC"] = "–" if pd.isna(area) else f"{area:.3f}"
+        found[name] = row
+    return pd.DataFrame.from_dict(found, orient="index")
+
+
+def cells(rows: pd.DataFrame, policy: ParsePolicy) -> pd.DataFrame:
+    """F1 by variant and cell."""
+    scored = {name: scoring.scores(mine, policy)["f1"] for name, mine in rows.groupby("variant")}
+    return pd.DataFrame(scored).T.round(3)
+
+
+def _file(path: Path) -> pd.DataFrame:
+    if path.suffix not in (".parquet", ".csv"):
+        raise PredictionsError(f"{path} is neither .parquet nor .csv: convert it.")
+    try:
+        rows = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except FileNotFoundError:
+        raise PredictionsError(f"There is no file {path}: give the path of one.") from None
+    except Exception as error:  # whatever the parser raises of a broken file
+        raise PredictionsError(f"{path} cannot be read ({type(error).__name__}).") from None
+    return rows
+
+
+def _first(wrong: pd.Series) -> int:
+    """The number of the first row that is wrong, counted from 1."""
+    return int(wrong.to_numpy(dtype=bool).argmax()) + 1
+
+
+def _booleans(rows: pd.DataFrame, column: str, path: Path) -> pd.Series:
+    """The column as nullable booleans; CSV has them as words."""
+    words = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+    given = rows[column]
+    known = given.map(
+        lambda value: pd.NA if pd.isna(value) else words.get(str(value).lower(), "unknown")
+    )
+    if (wrong := known.map(lambda value: isinstance(value, str))).any():
+        raise PredictionsError(
+            f"{path.name}, row {_first(wrong)}, column {column!r}: neither true, false "
+            "nor empty; write one of these."
+        )
+    return known.astype("boolean")
+
+
+def _labelled(rows: pd.DataFrame, path: Path, profile: Profile) -> pd.DataFrame:
+    """The rows with truth and cluster, looked up in the profile's cells where they are missing."""
+    if {"truth", "cluster"} <= {*rows} and rows[["truth", "cluster"]].notna().all().all():
+        return rows.assign(truth=_booleans(rows, "truth", path).astype(bool))
+    scored = benchmarks.scored(profile) + benchmarks.custom_cells(profile)
+    known = {cell.name: cell for cell in scored}
+    if unknown := sorted({*rows["cell"]} - {*known}):
+        raise PredictionsError(
+            f"{path.name} has the cell {unknown[0]!r}, which is none of the profile's: they are "
+            f"{', '.join(known)}."
+        )
+    labels = pd.DataFrame(
+        [
+            (name, example.id, example.cluster, bool(example.label(known[name].task)))
+            for name in rows["cell"].unique()
+            for example in generation.examples(known[name])
+        ],
+        columns=["cell", "example", "cluster", "truth"],
+    )
+    bare = rows.drop(columns=["cluster", "truth"], errors="ignore")
+    joined = bare.merge(labels, on=["cell", "example"], how="left")
+    if (lacking := joined["truth"].isna()).any():
+        first = joined[lacking].iloc[0]
+        raise PredictionsError(
+            f"{path.name} has the example {first['example']!r}, which {first['cell']} has not: "
+            "use this project's ids, as an export has them."
+        )
+    return joined.astype({"truth": bool})

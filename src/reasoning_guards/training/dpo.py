@@ -1,0 +1,115 @@
+"""Direct preference optimisation (Rafailov et al. 2023) with TRL, on pairs of mined answers.
+
+The paper names it as missing (§9). Of each difficult example an answer that is right is preferred
+over one that is wrong; the guard wrote both, and was asked with the very ids that are learnt here.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reasoning_guards import backbones, mining
+from reasoning_guards.recipes import Recipe
+from reasoning_guards.refinements import Preference
+from reasoning_guards.resources import Resources
+from reasoning_guards.training import data, sft
+
+
+def train(
+    recipe: Recipe,
+    second: Preference,
+    start: Path,
+    rows: Sequence[mining.Row],
+    folder: Path,
+    resources: Resources,
+) -> dict[str, Any]:
+    """Train the guard to prefer its right answers; see `refine.train` for what is taken and left.
+
+    `log_history.json` has, by step, rewards/margins and rewards/accuracies of the pairs, taken
+    before the step that learns from them.
+
+    Returns:
+        Notes for the manifest: chosen (examples), pairs, steps, final loss.
+
+    Raises:
+        mining.NothingDifficultError: if no example is difficult, or none gives a pair.
+        DevicesError: as `sft.train`.
+    """
+    from datasets import Dataset
+    from transformers import AutoTokenizer, set_seed
+    from trl import DPOConfig, DPOTrainer
+
+    class OnTokens(DPOTrainer):  # type: ignore[misc]
+        """TRL would read text, and put the tokenizer's own special tokens around it."""
+
+        def _prepare_dataset(self, dataset: Any, *given: Any) -> Any:
+            return dataset
+
+    sft.require_one_device(resources)
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    names, learnt = pairs(recipe, second, rows, tokenizer)
+    set_seed(recipe.seed)
+    trainer = OnTokens(
+        model=_load(str(start), None, "float32"),
+        # Without one, TRL would load what the model's configuration names, whatever that is.
+        ref_model=_load(*_reference(recipe, second, start), second.sft.precision),
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(learnt),
+        args=DPOConfig(
+            **sft.arguments(second.sft, recipe.seed, resources, folder / "trainer"),
+            beta=second.beta,
+            loss_type=[second.loss],
+            max_length=None,  # pairs fit: the guard wrote them within its own limit
+        ),
+    )
+    result = sft.run(trainer, tokenizer, folder)
+    return {
+        "chosen": len(names),
+        "pairs": len(learnt),
+        "steps": result.global_step,
+        "loss": result.training_loss,
+    }
+
+
+def pairs(
+    recipe: Recipe, second: Preference, rows: Sequence[mining.Row], tokenizer: Any
+) -> tuple[list[str], list[dict[str, list[int]]]]:
+    """The chosen examples, and pairs of their answers as token ids: prompt, chosen, rejected.
+
+    An answer ends in the end token if it ended itself.
+
+    Raises:
+        mining.NothingDifficultError: if no example is difficult, or none gives a pair.
+    """
+    prompts = data.mined_prompts(recipe, second.mined, tokenizer)
+    names = mining.chosen(mining.counts(rows), second, list(prompts), recipe.seed)
+    found = mining.pairs(rows, names, second.pairs_per_example, recipe.seed)
+
+    def ids(row: mining.Row) -> list[int]:
+        written: list[int] = tokenizer(row["text"], add_special_tokens=False)["input_ids"]
+        return [*written, tokenizer.eos_token_id] if row["finish"] == "stop" else written
+
+    return names, [
+        {
+            "prompt_ids": prompts[right["example"]],
+            "chosen_ids": ids(right),
+            "rejected_ids": ids(wrong),
+        }
+        for right, wrong in found
+    ]
+
+
+def _reference(recipe: Recipe, second: Preference, start: Path) -> tuple[str, str | None]:
+    """What the guard is held to: where its weights are, and their revision."""
+    if second.reference == "start":
+        return str(start), None
+    return backbones.source(recipe.backbone)
+
+
+def _load(name: str, revision: str | None, precision: str) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        name, revision=revision, dtype=getattr(torch, precision)
+    )

@@ -1,0 +1,185 @@
+"""Guards that go on from trained ones: their trainers learn what they are to, and nothing else."""
+
+import json
+import random
+import statistics
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from safetensors.torch import load_file
+from transformers import AutoTokenizer
+
+from reasoning_guards import generation, mining
+from reasoning_guards.engines.transformers import TransformersEngine
+from reasoning_guards.generation import ROWS, read_rows
+from reasoning_guards.recipes import SFT, Backbone, Decoding, Mining, Recipe, TraceSpec
+from reasoning_guards.refinements import Continual, Mined, Preference, Refinement
+from reasoning_guards.resources import Resources
+from reasoning_guards.training import data, dpo, refine, sft
+
+pytestmark = pytest.mark.slow
+SETTINGS = SFT(
+    epochs=4,
+    learning_rate=8e-3,
+    batch_size=16,
+    warmup_ratio=0.1,
+    weight_decay=0.01,
+    max_length=256,
+    precision="float32",
+)
+START = Recipe(
+    backbone=Backbone(name="synthetic/llama-64-0", template="compact"),
+    train_set="synthetic/meadow",
+    n_train=256,
+    traces=TraceSpec(teacher="rule", sentences=1),
+    sft=SETTINGS,
+)
+MINED = Mined(
+    examples=64,
+    decoding=Decoding(
+        temperature=1, top_p=1, generations=4, max_new_tokens=60, max_length=256
+    ),
+    engine="transformers",
+)  # fmt: skip
+AGAIN = Continual(
+    mined=MINED, least=1, most=3, copies=2, sft=SETTINGS.model_copy(update={"epochs": 1})
+)
+
+
+class Started(NamedTuple):
+    """A guard that has learnt a little, and its answers to some of its training examples."""
+
+    folder: Path
+    rows: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Started:
+    folder = tmp_path_factory.mktemp("start")
+    answers = tmp_path_factory.mktemp("answers")
+    sft.train(START, folder, Resources())
+    engine = TransformersEngine(str(folder), None, Resources(), "float32")
+    generation.generate(Mining(guard=START, mined=MINED), engine, answers)
+    return Started(folder, read_rows(answers / ROWS))
+
+
+def refined(refinement: Refinement) -> Recipe:
+    return START.model_copy(update={"refinement": refinement})
+
+
+def train(refinement: Refinement, started: Started, folder: Path) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
+    return refine.train(refined(refinement), started.folder, started.rows, folder, Resources())
+
+
+def test_a_guard_is_mined_on_the_head_of_its_own_subset_with_both_labels(started: Started) -> None:
+    examples = {example.id: example for example in data.subset(START)[:64]}
+    assert {row["example"] for row in started.rows} == set(examples)
+    assert len(started.rows) == 4 * 64
+    for row in started.rows:
+        example = examples[row["example"]]
+        assert row["prompt_harmful"] == example.prompt_harmful
+        assert row["response_harmful"] == example.response_harmful
+    assert len(set(mining.counts(started.rows).values())) >= 4, "too alike to tell anything"
+
+
+def test_the_second_round_adds_the_difficult_and_its_control_as_many_others(
+    started: Started, tmp_path: Path
+) -> None:
+    notes = train(AGAIN, started, tmp_path / "difficult")
+    control = train(
+        AGAIN.model_copy(update={"chosen": "random"}), started, tmp_path / "random"
+    )  # fmt: skip
+    right = mining.counts(started.rows)
+    assert notes["chosen"] == sum(1 <= count <= 3 for count in right.values()) > 0
+    assert notes["sequences"] == 256 + 2 * notes["chosen"]
+    assert {name: control[name] for name in ("chosen", "sequences", "steps")} == {
+        name: notes[name] for name in ("chosen", "sequences", "steps")
+    }
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("difficult", "random")]
+    assert any((weights[0][name] != weights[1][name]).any() for name in weights[0])
+    for folder in tmp_path.iterdir():
+        assert not {path.suffix for path in folder.rglob("*")} & {".bin", ".pt", ".pth", ".pkl"}
+
+
+def test_the_second_round_goes_on_from_the_trained_weights(
+    started: Started, tmp_path: Path
+) -> None:
+    still = AGAIN.sft.model_copy(update={"learning_rate": 1e-9})
+    train(AGAIN.model_copy(update={"sft": still}), started, tmp_path)
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (started.folder, tmp_path)
+    )
+    for name, weights in before.items():
+        assert (weights - after[name]).abs().max() < 1e-4, name
+    first, last = (
+        json.loads((folder / "log_history.json").read_text())
+        for folder in (started.folder, tmp_path)
+    )
+    assert last[0]["loss"] < 0.5 * first[0]["loss"]
+
+
+PREFER = Preference(
+    mined=MINED, least=1, most=3, beta=0.1, pairs_per_example=4,
+    sft=SETTINGS.model_copy(
+        update={"epochs": 1, "learning_rate": 5e-4, "batch_size": 4, "warmup_ratio": 0.0}
+    ),
+)  # fmt: skip
+
+
+def logged(folder: Path, metric: str) -> list[float]:
+    history = json.loads((folder / "log_history.json").read_text())
+    return [row[metric] for row in history if metric in row]
+
+
+def test_pairs_are_right_over_wrong_answers_to_what_the_guard_was_asked(started: Started) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(started.folder)
+    names, pairs = dpo.pairs(refined(PREFER), PREFER, started.rows, tokenizer)
+    asked = {
+        request.id: request.prompt
+        for request, _, _ in generation.requests(Mining(guard=START, mined=MINED), tokenizer)
+    }
+    texts = {
+        (tuple(asked[row["example"]]), row["text"]): mining.is_right(row) for row in started.rows
+    }
+    assert len(pairs) > len(names) > 0
+    for pair in pairs:
+        prompt = tuple(pair["prompt_ids"])
+        for ids, right in ((pair["chosen_ids"], True), (pair["rejected_ids"], False)):
+            ended = ids[-1] == tokenizer.eos_token_id
+            text = tokenizer.decode(ids[:-1] if ended else ids)
+            assert texts[prompt, text] is right
+            assert ended or not right
+
+
+@pytest.mark.parametrize("scrambled", [False, True], ids=["as mined", "scrambled"])
+def test_preference_optimisation_raises_the_margin_unless_preferences_are_scrambled(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scrambled: bool
+) -> None:
+    if scrambled:
+        as_mined = mining.pairs
+
+        def by_coin(*given: Any) -> list[tuple[Any, Any]]:
+            coin = random.Random(0)
+            return [pair[:: coin.choice((1, -1))] for pair in as_mined(*given)]
+
+        monkeypatch.setattr(mining, "pairs", by_coin)
+    train(PREFER, started, tmp_path)
+    margins = logged(tmp_path, "rewards/margins")
+    assert margins[0] == pytest.approx(0, abs=1e-4), "the reference is the guard itself at first"
+    late = margins[len(margins) // 2 :]
+    error = statistics.stdev(late) / len(late) ** 0.5
+    learnt = statistics.mean(late) > 3 * error
+    assert learnt is not scrambled
+
+
+@pytest.mark.parametrize("reference", ["start", "backbone"])
+def test_the_reference_is_the_one_that_is_named(
+    started: Started, tmp_path: Path, reference: Any
+) -> None:
+    tiny = PREFER.sft.model_copy(update={"learning_rate": 1e-9})
+    train(PREFER.model_copy(update={"reference": reference, "sft": tiny}), started, tmp_path)
+    margins = logged(tmp_path, "rewards/margins")
+    still = max(map(abs, margins)) < 1e-3
+    assert still is (reference == "start")
