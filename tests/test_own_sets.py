@@ -160,7 +160,7 @@ def test_a_mistake_in_the_yaml_file_is_one_sentence(
         ({"v": "worse"}, "rows.jsonl, row 2, column 'v': 'worse' is no known label"),
         ({"r": 3}, "rows.jsonl, row 2, column 'r': 3 is no known label"),
         ({"q": None}, "rows.jsonl, row 2, column 'q': text is missing"),
-        ({"a": 7}, "rows.jsonl, row 2, column 'a': a int stands where text must be"),
+        ({"a": 7}, "rows.jsonl, row 2, column 'a': a value of type int stands where text must be"),
     ],
 )
 def test_a_mistake_in_a_row_names_its_file_row_and_column(
