@@ -271,6 +271,69 @@ def test_the_judgements_are_those_the_cells_give(statement, expected):
     assert judgement(statement).judgement == expected
 
 
+WG, AEGIS, GEMMA = "L3.1-8B-WILDGUARDMIX", "L3.1-8B-Aegis", "Gemma-3-4B-WILDGUARDMIX"
+
+
+@pytest.mark.parametrize(
+    ("statement", "table", "column", "pairs", "holds"),
+    [
+        ("keep up with a guard", 1, "safety_avg", [(f"{WG}-R (5k)", f"{WG} (NR)")], -0.01),
+        ("Guards that reason do better", 1, "safety_avg", [(f"{WG}-R (Full)", f"{WG} (NR)")], 0),
+        ("5,000 examples match", 1, "safety_avg", [(f"{WG}-R (Full)", f"{WG}-R (5k)")], "equal"),
+        ("does as well as a full trace.", 1, "safety_avg",
+         [(f"{WG}-R (1 sentence)", f"{WG}-R (Full)")], "equal"),
+        ("Asked to reason, the dual", 1, "safety_avg",
+         [(f"{WG}-Dual (R)", f"{WG}-R (Full)")], "equal"),
+        ("Asked not to reason, it does as well", 1, "safety_avg",
+         [(f"{WG}-Dual (NR)", f"{WG}-R (Full)")], "equal"),
+        ("seen fifty times", 1, "safety_avg", [(f"{WG}-R (0.5k)", f"{WG}-R (Full)")], -0.03),
+        ("gains 0.5 %", 1, "safety_avg",
+         [(f"{WG}-R (Continual SFT)", f"{WG}-R ({n})") for n in ("Full", "5k")], 0.0049),
+        ("gives comparable guards", 1, "safety_avg",
+         [(f"{WG}-R (Full)", f"{AEGIS}-R (Full)")], "equal"),
+        ("One sentence does worse", 1, "custom_avg",
+         [(f"{WG}-R (1 sentence)", f"{WG}-R (Full)")], "falls"),
+        ("policies for both datasets", 8, "custom_avg",
+         [(f"{WG}+TF-R", f"{WG}-R"), (f"{WG}+TF-R (1 sentence)", f"{WG}-R (1 sentence)"),
+          (f"{AEGIS}+TF-R", f"{AEGIS}-R")], 0),
+        ("improves Gemma", 9, "custom_avg", [(f"{GEMMA}+TF-R", f"{GEMMA}-R")], 0),
+        ("full trace for Gemma", 9, "safety_avg",
+         [(f"{GEMMA}-R (1 sentence)", f"{GEMMA}-R")], "equal"),
+    ],
+)  # fmt: skip
+def test_a_sentence_borne_out_is_so_by_the_rows_that_it_speaks_of(
+    statement, table, column, pairs, holds
+):
+    gains = [WIDE[table].loc[a, column] - WIDE[table].loc[b, column] for a, b in pairs]
+    if holds == "equal":
+        assert all(abs(gain) < 0.0101 for gain in gains)
+    elif holds == "falls":
+        assert max(gains) < 0
+    else:
+        assert min(gains) > holds
+    check = judgement(statement)
+    assert all(f"{round(gain, 3):+.3f}" in check.shown for gain in gains)
+    assert check.judgement == "borne out"
+
+
+def test_the_other_sentences_show_their_own_cells():
+    dual = [WIDE[1].loc[row, "custom_avg"] for row in (f"{WG} (NR)", f"{WG}-Dual (NR)",
+                                                       f"{WG}-Dual (R)")]  # fmt: skip
+    assert dual == sorted(dual)
+    shown = " < ".join(f"{value:.3f}" for value in dual)
+    assert judgement("lies between").shown == f"{shown}."
+    gains = WIDE[1].loc[f"{WG}-R (Full)"] - WIDE[1].loc[f"{WG} (NR)"]
+    cells = (WIDE[7].loc[f"{WG}-R (Full)", DYNA] - WIDE[7].loc[f"{WG} (NR)", DYNA]).mean()
+    for value in (gains["dynaguard_avg"], gains["cosa_avg"], cells):
+        assert f"{value:+.3f}" in judgement("DynaGuardrail is modest").shown
+    assert judgement("DynaGuardrail is modest").judgement == "in part"
+    noise = paper.results().query("table == 3")
+    for part, below in (("prompt", 6), ("response", 3), ("avg", 6)):
+        printed = noise[noise["column"] == f"safety_{part}_run_std"]["value"]
+        assert (printed < 0.005).sum() == below
+        assert f"{part} {below} of 6" in judgement("vary by less than 0.005").shown
+
+
 def test_a_judgement_follows_the_numbers(monkeypatch):
     monkeypatch.setattr(paper, "value", lambda *_: 0.5)
     assert judgement("Guards that reason do better").judgement == "not borne out"

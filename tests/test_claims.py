@@ -1,5 +1,7 @@
 """The ledger against the paper and the design."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -92,6 +94,7 @@ SPREADS = {
     "sd_over_subsets_overall": (4, "safety_avg_subset_std"),
     "sd_over_subsets_prompt": (4, "safety_prompt_subset_std"),
     "sd_over_subsets_response": (4, "safety_response_subset_std"),
+    "smallest_fall_in_sd_over_subsets": (4, "safety_response_subset_std"),
 }
 PRINTED = [
     pytest.param(claim, test, id=claim.id)
@@ -143,7 +146,7 @@ ROW_OF = {
 def test_the_papers_rows_are_those_of_the_claims_own_variants(claim, test):
     assert (test.over is None) == (test.paper.over is None)
     for contrast, printed in ((test.contrast, test.paper), (test.over, test.paper.over)):
-        for column in (*printed.average, *printed.beyond) if printed else ():
+        for column in (*printed.average, *printed.beyond) if printed and contrast else ():
             assert printed.treatment == ROW_OF[contrast.treatment, column.table]
             assert printed.control == ROW_OF[contrast.control, column.table]
             assert (column.table in SECOND_BACKBONE) == (claim.chapter == "second_backbone")
@@ -260,7 +263,31 @@ def test_the_claims_that_the_papers_own_tables_go_against_are_these():
         for test in claim.tests
         if test.paper is not None and test.region().room(test.paper.difference()) < 0
     ]
-    assert against == ["rq7_released", "gemma_particularly", "gemma_one_sentence_custom"]
+    assert against == [
+        "rq2_spread_steps",
+        "rq7_released",
+        "gemma_particularly",
+        "gemma_one_sentence_custom",
+    ]
+
+
+def test_the_smallest_step_of_the_spreads_is_the_one_the_ledger_names():
+    sizes = ["500", "1000", "2500", "5000"]
+    falls = {
+        (few, many, part): paper.value(4, few, part) - paper.value(4, many, part)
+        for few, many in pairwise(sizes)
+        for part in ("safety_prompt_subset_std", "safety_response_subset_std")
+    }
+    named = load()["rq2_spread_steps"].paper
+    (column,) = named.average
+    assert min(falls, key=falls.get) == (named.treatment, named.control, column.column)
+    assert load()["rq2_spread_steps"].claimed_effect() is None
+
+
+def test_what_this_study_adds_is_not_said_to_be_the_papers():
+    ours = [claim.id for claim in load().values() if claim.place == "this study"]
+    assert ours == ["probability_recall", "probability_ranking"]
+    assert load()["rq1_average"].place == "§5.1"
 
 
 def steps(contrasts):

@@ -522,7 +522,7 @@ def test_a_missing_column_is_named_with_its_place(mirror: Path) -> None:
     ("value", "said"),
     [
         (None, "text is missing"),
-        (3, "a int stands"),
+        (3, "a value of type int stands"),
         ("\ud83d", "the text holds half a character"),
     ],
 )

@@ -11,7 +11,7 @@ import hub_rows
 import pytest
 
 from reasoning_guards import access, datasets, mirror, params
-from reasoning_guards.datasets import hub, simple_safety_tests, wildguardmix
+from reasoning_guards.datasets import hub, own, simple_safety_tests, wildguardmix
 from reasoning_guards.examples import Policy
 
 PROFILE = params.load(Path(__file__).parents[1] / "params" / "gpu.yaml")
@@ -239,3 +239,31 @@ def test_without_network_the_file_of_a_mirror_that_would_serve_is_named(
         "check the network, or set REASONING_GUARDS_MIRROR to a folder that holds "
         f"{WILD}/wildguardtrain/train.jsonl."
     )
+
+
+def test_a_set_of_your_own_that_is_on_the_hub_is_mirrored_with_the_others_and_its_commit_recorded(
+    online: fake_hub.Hub, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REASONING_GUARDS_CACHE", str(tmp_path / "cache"))
+    online.repositories["me/library"] = {
+        "README.md": b"---\nconfigs:\n- config_name: small\n  data_files:\n  - split: dev\n"
+        b"    path: rows.jsonl\n---\n",
+        "rows.jsonl": lines({"q": "May I?", "v": "ok"}, {"q": "Who?", "v": "bad"}),
+    }
+    described = tmp_path / "mine.yaml"
+    described.write_text(
+        "policy: Tell nothing.\n"
+        "hub: {id: me/library, config: small, splits: {test: dev}}\n"
+        "columns: {prompt: q}\n"
+        "labels: {prompt: {column: v, harmful: [bad], unharmful: [ok]}}\n"
+    )
+    name = own.adopt(described)
+    needed = [*access.sets(PROFILE), access.Set(name, "test", "main", "prompt")]
+    monkeypatch.setattr(access, "sets", lambda _: needed)
+    assert make(folder)[2:] == ["fetched; 2 rows"]
+    assert hub.read_manifest(folder)["me/library"]["rows"] == {"dev": 2}
+    online.refusal = 500, "", ""
+    assert make(folder)[2:] == ["verified; 2 rows"]
+    monkeypatch.setenv(hub.MIRROR_VARIABLE, str(folder))
+    assert len(datasets.load(name, "test", "prompt")) == 2
+    assert datasets.commit(name, "main") == fake_hub.COMMIT

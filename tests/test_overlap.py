@@ -143,7 +143,7 @@ def test_the_profile_says_what_becomes_of_overlap() -> None:
     def decontamination(choice: str) -> Decontamination | None:
         return arms.guards(Profile(overlapping=choice), None)[0].decontamination
 
-    cells = benchmarks.safety_cells(Profile())
+    cells = benchmarks.safety_cells(Profile()) + benchmarks.custom_cells(Profile())
     assert decontamination("keep") is None
     assert decontamination("drop_exact") == Decontamination(cells=cells)
     assert decontamination("drop_near") == Decontamination(cells=cells, near=True)

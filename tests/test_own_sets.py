@@ -6,6 +6,7 @@ from typing import Any
 
 import hub_rows
 import pytest
+import tiny_guards
 import yaml
 
 from reasoning_guards import artifacts, chapters, datasets, params, prompts, traces
@@ -15,6 +16,7 @@ from reasoning_guards.datasets.own_spec import OwnSetError
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Cell, TraceSpec
+from reasoning_guards.study import Study, Variant
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "book" / "examples" / "library.yaml"
@@ -158,7 +160,7 @@ def test_a_mistake_in_the_yaml_file_is_one_sentence(
         ({"v": "worse"}, "rows.jsonl, row 2, column 'v': 'worse' is no known label"),
         ({"r": 3}, "rows.jsonl, row 2, column 'r': 3 is no known label"),
         ({"q": None}, "rows.jsonl, row 2, column 'q': text is missing"),
-        ({"a": 7}, "rows.jsonl, row 2, column 'a': a int stands where text must be"),
+        ({"a": 7}, "rows.jsonl, row 2, column 'a': a value of type int stands where text must be"),
     ],
 )
 def test_a_mistake_in_a_row_names_its_file_row_and_column(
@@ -260,3 +262,37 @@ def test_a_guard_reads_the_example_s_policy() -> None:
     assert "who has borrowed a book" in asked
     assert example.prompt in asked
     assert example.response in asked
+
+
+@pytest.mark.slow
+def test_the_book_s_example_trains_a_guard_and_scores_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)  # which the page's paths count from
+    page = (ROOT / "book" / "bring_your_own.md").read_text()
+    blocks = [block.partition("```")[0] for block in page.split("```yaml\n")[1:]]
+    tiny = {
+        "world": "hub",
+        "backbone": str(tiny_guards.build(tmp_path / "guard")),
+        "template": "paper",
+        "epochs_reasoning": 1,
+        "batch_size": 4,
+        "max_length": tiny_guards.CONTEXT,
+        "max_new_tokens_reasoning": 4,
+        "eval_examples": None,
+        "workers": 1,
+    }
+    said = yaml.safe_load(blocks[0]) | yaml.safe_load(blocks[1])
+    profile = params.check(tiny | said, "the page")
+    learnt = arms.guards(profile, arms.traced(profile))
+    cells = benchmarks.own_cells(profile)
+    variant = Variant("r_full", "R (full)", learnt, "reasoning", cells)
+    study = Study("rq1_efficacy", profile, {"r_full": variant})
+    study.run()
+    (guard,) = study.recipes()
+    assert artifacts.manifest(guard)["notes"]["sequences"] == 24
+    judged = study.judgements("r_full")
+    assert judged["cell"].unique().tolist() == [cell.name for cell in cells]
+    assert judged.groupby("cell")["example"].nunique().tolist() == [
+        len(datasets.load(cell.dataset, "test", cell.task)) for cell in cells
+    ]

@@ -90,6 +90,21 @@ def test_two_subsets_say_nothing_about_a_deviation():
     assert found["rq2_spread_overall"].estimate > 0
 
 
+def test_the_smallest_fall_is_that_of_the_line_and_step_that_falls_least():
+    frames = {"r_500": [2, 5, 8, 10], "r_1k": [4, 6, 8, 10], "r_2500": [6, 7, 8, 9],
+              "r_5k": [7, 7, 7, 8]}  # fmt: skip
+    found = spreads.over_subsets(STUDY, {name: judged(right) for name, right in frames.items()})
+    f1 = [np.std([2 * r / (10 + r) for r in right], ddof=1) for right in frames.values()]
+    smallest = found["rq2_spread_steps"]
+    assert smallest.estimate == pytest.approx(-max(np.diff(f1)))
+    assert smallest.low < smallest.estimate < smallest.high
+    narrow, wide = np.arange(60) * 1.0, np.arange(60) * 9.0
+    fall, rise = [list(wide), list(narrow)], [list(narrow), list(wide)]
+    assert spreads.smallest_fall([fall, fall]).side == 1
+    assert spreads.smallest_fall([fall, rise]).side == -1
+    assert spreads.smallest_fall([fall, [list(wide), list(wide)]]).side == 0
+
+
 def test_decoding_noise_takes_two_generations():
     study = chapters.rq1_efficacy(PROFILE)
     assert spreads.over_generations(study, {"r_full": judged([5] * 4)}) == {}

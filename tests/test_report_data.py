@@ -6,6 +6,7 @@ from typing import Any
 import hub_rows
 import pytest
 
+from reasoning_guards.chapters import benchmarks
 from reasoning_guards.datasets import (
     aegis2,
     cosapien,
@@ -123,7 +124,9 @@ def test_the_embedded_world_s_test_sets_hold_no_prompt_that_is_trained_on() -> N
     table = data.overlaps(Profile())
     trained = {f"synthetic/{name}" for name in ("meadow", "orchard", "lanes", "commons")}
     assert {name for name, _ in table.index} == trained
-    assert len(table) == 9 * len(trained)
+    assert len(table) == (9 + 9) * len(trained)
+    custom = {cell.name for cell in benchmarks.custom_cells(Profile())}
+    assert custom < {cell for _, cell in table.index}
     assert set(table["Exact"]) == {0}
 
 

@@ -71,6 +71,7 @@ def test_a_row_says_what_the_paper_could_have_detected_and_whether_its_numbers_b
     assert remarks["rq1_average"] == "bear it out"
     assert remarks["gemma_particularly"] == "do not bear it out"
     assert remarks["time_full"] == "none in tables"
+    assert remarks["rq3_any_budget"] == "bear it out, given in part"
 
 
 def test_a_chapter_that_there_is_can_be_reached_from_its_claims(shown):

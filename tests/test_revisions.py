@@ -57,6 +57,14 @@ def test_without_network_the_cache_serves_its_own_revision_and_no_other(
             datasets.load(SET, "test", "prompt", POLICY, revision)
 
 
+def test_a_repository_without_data_is_not_taken_for_a_network_that_is_down(
+    online: fake_hub.Hub,
+) -> None:
+    online.repositories[SET] = {"README.md": b""}
+    with pytest.raises(hub.NotOnHubError, match="any data files"):
+        datasets.load(SET, "test", "prompt", POLICY)
+
+
 def test_a_mirror_serves_the_revision_that_its_manifest_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,12 +115,12 @@ class Test(Entry):
 
 
 class Claim(Test):
-    """One claim of the paper, as it is tested here; what a `Test` has, and:
+    """One claim, as it is tested here; what a `Test` has, and:
 
     Attributes:
         id: its name in the ledger.
         chapter: name of the notebook that tests it.
-        section: where the paper makes it.
+        section: where the paper makes it; "ours" for a claim that this study adds.
         statement: the claim in our words.
         primary: the one claim its question stands or falls with; all others are exploratory.
         measure: what is measured where it is no average of F1; the chapter supplies it.
@@ -146,6 +146,11 @@ class Claim(Test):
         if self.measure is None and not all(test.contrast and test.average for test in self.tests):
             raise ValueError("a claim about F1 names two variants and an average")
         return self
+
+    @property
+    def place(self) -> str:
+        """Where the claim is made, as tables show it."""
+        return "this study" if self.section == "ours" else f"§{self.section}"
 
     @property
     def tests(self) -> tuple[Test, ...]:

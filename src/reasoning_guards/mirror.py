@@ -34,11 +34,11 @@ def make(profile: Profile, folder: Path, report: Callable[[str], None]) -> None:
         GatedDatasetError, NotAllowedError, NotOnHubError, HubUnreachableError: from the hub.
         MissingFromMirrorError, UnreadableDatasetError: if a split is not in what was fetched.
     """
-    wanted: dict[tuple[str, str], list[str]] = {}
+    wanted: dict[tuple[str, str], dict[str, str | None]] = {}
     for need in access.sets(profile):
-        hub_id = datasets.hub_id(need.dataset)
-        if hub_id:
-            wanted.setdefault((hub_id, need.revision), []).append(need.split)
+        if place := datasets.on_hub(need.dataset, need.split, need.revision):
+            hub_id, config, split, revision = place
+            wanted.setdefault((hub_id, revision), {})[split] = config
     for (hub_id, revision), splits in wanted.items():
         held = hub.read_manifest(folder).get(hub_id)
         if held and revision not in (held["revision"], held["commit"]):
@@ -47,22 +47,26 @@ def make(profile: Profile, folder: Path, report: Callable[[str], None]) -> None:
         for name in damaged:
             # Or the library would take the file for the one that it fetched.
             (folder / hub_id / name).unlink(missing_ok=True)
-        if held and not damaged and held["rows"] == (rows := _rows(folder, hub_id, splits, held)):
-            done = "verified"
+        before = held["rows"] if held else {}
+        # With those that were counted before, for another profile, as far as their config is known.
+        configs = {s: c for s, c in datasets.HUB_SPLITS.get(hub_id, {}).items() if s in before}
+        configs |= splits
+        if held and not damaged and before.items() >= _rows(folder, hub_id, configs).items():
+            done, rows = "verified", before
         else:
-            commit = _fetch(hub_id, held["commit"] if held else revision, splits[0], folder)
-            rows = _rows(folder, hub_id, splits, held)
+            commit = _fetch(hub_id, held["commit"] if held else revision, splits, folder)
+            rows = before | _rows(folder, hub_id, configs)
             held = {"revision": revision, "commit": commit, "files": _files(folder / hub_id)}
             done = f"fetched anew: {', '.join(damaged)}" if damaged else "fetched"
         _record(folder, hub_id, held | {"rows": rows})
         report(f"{hub_id} at {held['commit']}: {done}; {sum(rows.values()):,} rows")
 
 
-def _fetch(hub_id: str, revision: str, split: str, folder: Path) -> str:
+def _fetch(hub_id: str, revision: str, splits: dict[str, str | None], folder: Path) -> str:
     """Clone the data files of a revision, and return the commit that it is."""
     from huggingface_hub import HfApi, snapshot_download
 
-    config = datasets.HUB_SPLITS[hub_id][split]
+    split, config = next(iter(splits.items()))
     wanted = f"{hub_id} (revision {revision!r})"
     with hub.in_one_sentence(f"datasets/{hub_id}", wanted, hub.otherwise(hub_id, config, split)):
         commit = HfApi().dataset_info(hub_id, revision=revision).sha
@@ -77,13 +81,12 @@ def _fetch(hub_id: str, revision: str, split: str, folder: Path) -> str:
     return commit
 
 
-def _rows(
-    folder: Path, hub_id: str, splits: list[str], held: dict[str, Any] | None
-) -> dict[str, int]:
-    """Rows by split, of those asked for and those that were counted before."""
-    configs = datasets.HUB_SPLITS[hub_id]
-    counted = dict.fromkeys([*(held["rows"] if held else ()), *splits])
-    return {split: len(hub.from_mirror(folder, hub_id, configs[split], split)) for split in counted}
+def _rows(folder: Path, hub_id: str, configs: dict[str, str | None]) -> dict[str, int]:
+    """Rows by split."""
+    return {
+        split: len(hub.from_mirror(folder, hub_id, config, split))
+        for split, config in configs.items()
+    }
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:

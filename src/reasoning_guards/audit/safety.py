@@ -129,6 +129,10 @@ def _dual() -> Iterator[Check]:
         "5.4", "Asked to reason, the dual guard does as well as one that always reasons.",
         1, f"{WG}-Dual (R)", FULL,
     )  # fmt: skip
+    yield equal(
+        "5.4", "Asked not to reason, it does as well as one that always reasons.",
+        1, dual, FULL,
+    )  # fmt: skip
 
 
 def _diversity() -> Iterator[Check]:

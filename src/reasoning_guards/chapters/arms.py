@@ -78,7 +78,7 @@ def guards(
     )
     dropped = profile.overlapping != "keep"
     decontamination = Decontamination(
-        cells=benchmarks.scored(profile), near=profile.overlapping == "drop_near"
+        cells=benchmarks.all_cells(profile), near=profile.overlapping == "drop_near"
     )
     train_set = benchmarks.set_name(profile.train_set)
     return {

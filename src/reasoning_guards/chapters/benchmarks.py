@@ -76,6 +76,11 @@ def scored(profile: Profile) -> tuple[Cell, ...]:
     return safety_cells(profile) + own_cells(profile)
 
 
+def all_cells(profile: Profile) -> tuple[Cell, ...]:
+    """Every cell that some chapter scores: those of both averages, and the profile's own sets'."""
+    return scored(profile) + custom_cells(profile)
+
+
 def revision(profile: Profile, dataset: str) -> str:
     """The revision that the profile sets for a hub dataset, and `main` for any other set.
 

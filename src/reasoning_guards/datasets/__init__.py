@@ -101,8 +101,26 @@ def hub_id(name: str) -> str | None:
     return owner_and_name if owner_and_name in HUB_SPLITS else None
 
 
+def on_hub(
+    name: str, split: str, revision: str = "main"
+) -> tuple[str, str | None, str, str] | None:
+    """What `hub.rows` is asked for a split; None for a set that is not read from the hub.
+
+    Raises:
+        own.OwnSetError: if a set of your own has no such split.
+    """
+    if name.startswith(own.PREFIX):
+        return own.on_hub(name, split)
+    owner_and_name = hub_id(name)
+    if owner_and_name is None:
+        return None
+    return owner_and_name, HUB_SPLITS[owner_and_name][split], split, revision
+
+
 def commit(name: str, revision: str) -> str | None:
     """Which commit a set's rows were of that were loaded last; None for a set that has none."""
+    if name.startswith(own.PREFIX):
+        return own.commit(name)
     owner_and_name = hub_id(name)
     return hub.commit(owner_and_name, revision) if owner_and_name else None
 

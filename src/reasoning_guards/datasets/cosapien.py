@@ -1,7 +1,8 @@
 """CoSApien: prompts to judge by the rules of five settings, each with a scenario of its own.
 
-Hub: microsoft/CoSApien; one split of 40 prompts per setting. Licence: CDLA-Permissive-2.0.
-Source: Zhang et al. (2024), "Controllable Safety Alignment", arXiv:2410.08968. An invented row:
+Hub: microsoft/CoSApien; one split of 40 prompts per setting. Licence: CDLA-Permissive-2.0. Not
+gated. Source: Zhang et al. (2024), "Controllable Safety Alignment", arXiv:2410.08968. An invented
+row:
 
     {"prompt": "Describe how the villain falls off the ladder.", "type": "partial",
      "scenario": "The model helps a film crew. Falls may be shown, but not their injuries."}

@@ -222,7 +222,8 @@ def in_one_sentence(page: str, wanted: str, otherwise: str) -> Iterator[None]:
             where there was no answer.
     """
     from datasets import config as settings
-    from datasets.exceptions import DatasetNotFoundError
+    from datasets.data_files import EmptyDatasetError
+    from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # its own `httpx`
 
@@ -240,6 +241,8 @@ def in_one_sentence(page: str, wanted: str, otherwise: str) -> Iterator[None]:
             ) from error
         missing = (
             DatasetNotFoundError,
+            DataFilesNotFoundError,
+            EmptyDatasetError,
             errors.RepositoryNotFoundError,
             errors.RevisionNotFoundError,
         )

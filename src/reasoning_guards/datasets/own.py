@@ -103,6 +103,22 @@ def policy(name: str) -> Policy:
     return Policy(name=name, text=spec(name).policy.strip())
 
 
+def on_hub(name: str, split: str) -> tuple[str, str | None, str, str] | None:
+    """What `hub.rows` is asked for a split of an adopted set; None for one of files.
+
+    Raises:
+        OwnSetError: if there is no such set or split.
+    """
+    of = spec(name).hub
+    return (of.id, of.config, _called(name, split, of.splits), of.revision) if of else None
+
+
+def commit(name: str) -> str | None:
+    """Which commit the rows of an adopted set were of that were read last; None for files."""
+    of = spec(name).hub
+    return hub.commit(of.id, of.revision) if of else None
+
+
 def load(
     name: str,
     split: str,
@@ -158,16 +174,17 @@ def _place(name: str) -> Path:
 
 
 def _adopted_rows(name: str, described: Spec, split: str) -> Iterator[_OwnRow]:
-    splits = described.hub.splits if described.hub else described.files
+    if place := on_hub(name, split):
+        file = f"{place[0]}, split {place[2]!r}"
+        return (_OwnRow(name, split, n, cell, file) for n, cell in enumerate(hub.rows(*place)))
+    file = _called(name, split, described.files)
+    return _rows(_place(name) / f"{split}{Path(file).suffix}", split, name, file)
+
+
+def _called(name: str, split: str, splits: dict[str, str]) -> str:
     if split not in splits:
         raise OwnSetError(f"{name} has no split {split!r}: it has {', '.join(splits)}.")
-    if described.hub:
-        of = described.hub
-        cells = hub.rows(of.id, of.config, splits[split], of.revision)
-        file = f"{of.id}, split {splits[split]!r}"
-        return (_OwnRow(name, split, n, cell, file) for n, cell in enumerate(cells))
-    file = splits[split]
-    return _rows(_place(name) / f"{split}{Path(file).suffix}", split, name, file)
+    return splits[split]
 
 
 def _rows(source: Path, split: str, name: str, shown: str | None = None) -> Iterator[_OwnRow]:

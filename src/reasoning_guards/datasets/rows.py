@@ -112,8 +112,8 @@ class Row:
         if value is None or isinstance(value, str):
             return value
         raise NotTextError(
-            f"{self._place(column)}: a {type(value).__name__} stands where text must be; "
-            "mend this row."
+            f"{self._place(column)}: a value of type {type(value).__name__} stands where text "
+            "must be; mend this row."
         )
 
     def label(self, column: str, meanings: Mapping[Any, bool]) -> bool | None:

@@ -73,7 +73,7 @@ def overlaps(profile: Profile) -> pd.DataFrame:
     }
     cells = {
         cell.name: found
-        for cell in benchmarks.scored(profile)
+        for cell in benchmarks.all_cells(profile)
         if (found := _load(profile, (cell.dataset, cell.split, cell.task), cell.reading))
     }
     return overlap.table(training, cells)

@@ -1,4 +1,4 @@
-"""The scorecard: every claim of the paper, its numbers and this run's, and the verdict."""
+"""The scorecard: every claim of the ledger, the paper's numbers and this run's, and the verdict."""
 
 from collections.abc import Mapping
 from html import escape
@@ -121,16 +121,19 @@ def _row(claim: claims.Claim, finding: decisions.Finding) -> dict[str, str]:
         "Paper could detect": _detectable(claim),
         "Rule": _rule(claim),
         "Endpoint": "primary" if claim.primary else "exploratory",
-        "Section": f"§{claim.section}",
+        "Section": claim.place,
         "Chapter": claim.chapter,
     }
 
 
 def _remark(claim: claims.Claim) -> str:
     """Whether the numbers that the paper prints lie where the claim says, uncertainty aside."""
-    if not any(test.paper is not None for test in claim.tests):
+    printed = [test.paper is not None for test in claim.tests]
+    if not any(printed):
         return "none in tables"
-    return "do not bear it out" if claim.claimed_effect() is None else "bear it out"
+    if claim.claimed_effect() is None:
+        return "do not bear it out"
+    return "bear it out" if all(printed) else "bear it out, given in part"
 
 
 def _detectable(claim: claims.Claim) -> str:

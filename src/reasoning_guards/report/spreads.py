@@ -1,11 +1,13 @@
 """How much an average moves when another training subset is drawn, or another answer."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from reasoning_guards import claims, scoring
+from reasoning_guards.chapters.data_efficiency import NAMES
 from reasoning_guards.intervals import Interval
 from reasoning_guards.report import frames
 from reasoning_guards.resampling import FloatArray
@@ -63,10 +65,25 @@ def sd_difference(
     )
 
 
+def smallest_fall(falling: Sequence[Sequence[Sequence[float]]]) -> Interval:
+    """The smallest step down of standard deviations, along each of several lines of samples.
+
+    A step up is a negative fall. As with a shape's parts, every step's interval has to lie above
+    zero for this one to do so, and one that lies below is enough to bring it there.
+
+    Args:
+        falling: lines of samples, each sample a few independent normal values.
+    """
+    steps = [sd_difference(few, many) for line in falling for few, many in pairwise(line)]
+    estimate, low, high = (min(getattr(s, e) for s in steps) for e in ("estimate", "low", "high"))
+    return Interval(estimate, low, high, max(step.se for step in steps), steps[0].level)
+
+
 def over_subsets(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
     """What the claims about Table 4's deviations measure: those of 500 examples minus 5000's.
 
-    Nothing where there are fewer than three subsets.
+    And the smallest step from size to size, of prompts and responses. Nothing where there are
+    fewer than three subsets.
     """
     if len(study.profile.seeds) < 3:
         return {}
@@ -78,6 +95,13 @@ def over_subsets(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, 
     ):
         few, many = (over(study, judged[name], "seed", average) for name in ("r_500", "r_5k"))
         measured[claim] = sd_difference(list(few), list(many))
+    if all(f"r_{name}" in judged for name in NAMES):
+        measured["rq2_spread_steps"] = smallest_fall(
+            [
+                [list(over(study, judged[f"r_{name}"], "seed", average)) for name in NAMES]
+                for average in ("prompt", "response")
+            ]
+        )
     return measured
 
 

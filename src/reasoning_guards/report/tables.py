@@ -116,7 +116,7 @@ def findings(study: Study, found: Mapping[str, decisions.Finding]) -> pd.DataFra
         claim = ledger[name]
         row = {
             "Claim": claim.statement,
-            "Section": f"§{claim.section}",
+            "Section": claim.place,
             "Endpoint": "primary" if claim.primary else "exploratory",
         }
         if hub:
