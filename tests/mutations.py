@@ -398,6 +398,62 @@ MUTATIONS = (
         "return any(artifacts.find(value)",
         "test_study.py",
     ),
+    Mutation(
+        "sentence budget off by one",
+        "distil/filters.py",
+        "len(sentences.split(candidate.trace)) > budget",
+        "len(sentences.split(candidate.trace)) > budget + 1",
+        "test_distil_filters.py",
+    ),
+    Mutation(
+        "the last answer on disk counts, not the first",
+        "distil/store.py",
+        "self._places.setdefault(key, self._read_to)",
+        "self._places[key] = self._read_to",
+        "test_distil_store.py",
+    ),
+    Mutation(
+        "difficult examples without the easiest of them",
+        "mining.py",
+        "right[name] <= refinement.most",
+        "right[name] < refinement.most",
+        "test_mining.py",
+    ),
+    Mutation(
+        "wrong answers preferred to right ones",
+        "mining.py",
+        "itertools.product(right, wrong)",
+        "itertools.product(wrong, right)",
+        "test_mining.py",
+    ),
+    Mutation(
+        "row text put into pages as it is",
+        "report/markup.py",
+        "return escape(named)",
+        "return named",
+        "test_report_frames.py",
+    ),
+    Mutation(
+        "a refined guard's start and mining forgotten",
+        "recipes.py",
+        "return [value.start, mining(value)] if value.refinement else []",
+        "return []",
+        "test_scheduler.py",
+    ),
+    Mutation(
+        "a threshold that lets through more than its rate",
+        "ranking.py",
+        "thresholds[false <= rate + 1e-12]",
+        "thresholds[false <= rate + 0.1]",
+        "test_ranking.py",
+    ),
+    Mutation(
+        "a remote script left in the pages",
+        "finishing.py",
+        '_THEBE.sub("", text)',
+        "text",
+        "test_staging.py",
+    ),
 )
 
 
@@ -405,7 +461,17 @@ def caught_by(mutation: Mutation) -> list[str]:
     """Names of the tests that fail with the mutation in place."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for part in ("src", "tests", "params", "notebooks", "pyproject.toml"):
+        for part in (
+            "src",
+            "tests",
+            "params",
+            "notebooks",
+            "book",
+            "_static",
+            "_toc.yml",
+            "_config.yml",
+            "pyproject.toml",
+        ):
             source = ROOT / part
             if source.is_dir():
                 shutil.copytree(source, copy / part)

@@ -85,3 +85,19 @@ def test_the_control_is_drawn_from_all_and_differs_from_seed_to_seed():
     draws = [set(mining.chosen(right, RANDOM, list(right), seed)) for seed in range(4)]
     assert len(set(map(frozenset, draws))) == 4
     assert {right[name] for name in draws[0]} == {0, 1, 2, 3, 4}
+
+
+def test_in_a_pair_a_right_answer_stands_before_a_wrong_one_to_the_same_example():
+    good, other = SAYS.format("harmful", "unharmful"), SAYS.format("harmful", "unharmful") + "\n"
+    answers = [
+        ("a", good, "stop"), ("a", other, "stop"), ("a", "no", "stop"), ("a", "no", "stop"),
+        ("b", good, "length"), ("b", "no", "stop"),  # a right one that did not end itself
+        ("c", good, "stop"),
+    ]  # fmt: skip
+    rows = [row(text, example=name) | {"finish": finish} for name, text, finish in answers]
+    found = mining.pairs(rows, ["a", "b", "c"], most=4, seed=0)
+    assert {(one["text"], two["text"]) for one, two in found} == {(good, "no"), (other, "no")}
+    assert len(found) == 2
+    assert len(mining.pairs(rows, ["a"], most=1, seed=0)) == 1
+    with pytest.raises(NothingDifficultError, match="None of 2 chosen examples"):
+        mining.pairs(rows, ["b", "c"], most=4, seed=0)

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from reasoning_guards import artifacts, chapters, resources, scheduler, traces
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Generation, Recipe
+from reasoning_guards.recipes import Generation, Recipe, mining
 from reasoning_guards.resources import Resources
 
 TINY = Profile(
@@ -413,3 +413,20 @@ def test_two_runs_at_once_train_once(tmp_path, cache):
     logs = [log.read_text() for log in cache.glob("logs/*.log")]
     assert len(logs) == 2
     assert sum(log.count("train_runtime") for log in logs) == 1
+
+
+REFINING = chapters.rq6_difficult_samples(TINY).generations(["continual_sft"])[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_guard_is_trained_then_mined_then_refined_then_asked(workers, threads):
+    run([REFINING], threads)
+    refined = REFINING.guard
+    assert workers.made == [refined.start, mining(refined), refined, REFINING]
+
+
+def test_what_waits_for_a_failed_training_in_turn_is_not_made(workers):
+    workers.fails = {REFINING.guard.start: "no room"}
+    with pytest.raises(scheduler.WorkFailedError, match="1 of 5 steps failed"):
+        run([REFINING, UNTRAINED])
+    assert set(workers.made) == {REFINING.guard.start, UNTRAINED}

@@ -3,7 +3,7 @@
 Costs are measured where the artifact is there, and otherwise assumed from the constants below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -145,7 +145,7 @@ class Cost(NamedTuple):
 
 def cost(study: Study) -> Cost:
     """What all steps of a study take, measured where they are cached and assumed where not."""
-    steps: list[Work] = [*study.recipes(), *study.values()]
+    steps = _steps(study.values(), lambda _: True)
     cached = [artifacts.is_cached(step) for step in steps]
     hours = [
         _hours(study.profile, step, measured=there)
@@ -156,17 +156,24 @@ def cost(study: Study) -> Cost:
 
 
 def hours_left(studies: Sequence[Study]) -> float:
-    """Assumed hours of what is missing, each value once, and of the trainings that it waits for."""
-    assumed: dict[Work, float] = {}
+    """Assumed hours of what is missing, each value once, and of all that it waits for."""
+    missing: dict[Work, Profile] = {}
     for study in studies:
-        for value in study.values():
-            steps: list[Work] = [value]
-            while steps:
-                step = steps.pop()
-                if step not in assumed and not artifacts.is_cached(step):
-                    assumed[step] = _hours(study.profile, step, measured=False)
-                    steps += needed(step)
-    return sum(assumed.values())
+        for step in _steps(study.values(), lambda step: not artifacts.is_cached(step)):
+            missing.setdefault(step, study.profile)
+    return sum(_hours(profile, step, measured=False) for step, profile in missing.items())
+
+
+def _steps(values: Iterable[Work], counts: Callable[[Work], bool]) -> list[Work]:
+    """Those of the values that count, and of what they wait for in turn; each once."""
+    found: dict[Work, None] = {}
+    left = list(values)
+    while left:
+        step = left.pop()
+        if step not in found and counts(step):
+            found[step] = None
+            left += needed(step)
+    return list(found)
 
 
 def _state(values: Sequence[Work]) -> str:

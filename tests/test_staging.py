@@ -1,0 +1,84 @@
+"""What is added to executed notebooks, and what is mended in built pages."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from reasoning_guards import artifacts, chapters, finishing, plan, staging
+from reasoning_guards.params import Profile
+from reasoning_guards.recipes import mining
+
+ROOT = Path(__file__).parents[1]
+PROFILE = Profile(eval_examples=2)
+STUDY = chapters.rq6_difficult_samples(PROFILE)
+NAME = STUDY.chapter
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two notebooks as papermill leaves them: a chapter's, and that of a page without a study."""
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "notebooks").mkdir()
+    for name, seconds in ((NAME, 12.4), ("prompts", 3.0)):
+        notebook = nbformat.v4.new_notebook(metadata={"papermill": {"duration": seconds}})
+        notebook.cells = [nbformat.v4.new_markdown_cell(text) for text in ("# Title", "Text.")]
+        nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
+    staging.stage(tmp_path, PROFILE)
+    return tmp_path
+
+
+def cells(folder, name):
+    return [c.source for c in nbformat.read(folder / "notebooks" / f"{name}.ipynb", 4).cells]
+
+
+def test_a_chapter_says_below_its_title_how_it_is_run_again_and_at_what_cost(folder):
+    title, box, text, _ = cells(folder, NAME)
+    assert (title, text) == ("# Title", "Text.")
+    assert f"`make chapter CHAPTER={NAME} PROFILE=smoke`" in box
+    steps = plan.cost(STUDY).steps
+    assert f"0 of {steps} trainings and answered cells" in box
+    assert "Profile `gpu`" in box
+
+
+def test_a_page_without_a_study_has_no_box_and_both_say_what_they_are_made_from(folder):
+    assert len(cells(folder, "prompts")) == 3
+    assert "executed in 3 s" in cells(folder, "prompts")[-1]
+    assert "run <code>" not in cells(folder, "prompts")[-1]
+    assert f"run <code>{staging.run_id(STUDY)}</code>" in cells(folder, NAME)[-1]
+
+
+def test_the_record_holds_every_parameter_and_what_each_page_is_made_from(folder):
+    record = json.loads((folder / "provenance.json").read_text())
+    assert Profile(**record["profile"]) == PROFILE
+    assert set(record["pages"]) == {NAME, "prompts"}
+    assert record["pages"]["prompts"] == {"seconds": 3.0}
+    assert record["pages"][NAME]["artifacts"] == []  # nothing was made in this cache
+
+
+def test_the_record_names_what_was_made_and_where(folder):
+    (value, *_) = STUDY.recipes()
+    artifacts.make(value, lambda _: None)
+    page = staging.provenance(PROFILE, {NAME: STUDY}, {NAME: 1.0})["pages"][NAME]
+    assert page["artifacts"] == [artifacts.key(value)]
+    assert page["devices"]
+    assert page["packages"]
+
+
+def test_the_cost_of_a_study_counts_all_that_its_answers_wait_for_once():
+    steps = plan._steps(STUDY.values(), lambda _: True)
+    assert len(steps) == len(set(steps)) == plan.cost(STUDY).steps
+    refined = next(iter(STUDY.variants["continual_sft"].guards.values()))
+    assert {refined, refined.start, mining(refined)} <= set(steps)
+
+
+def test_a_page_keeps_its_text_and_loses_what_is_remote(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        '<script>const THEBE_JS_URL = "https://somewhere/x.js"; const more = 1</script>\n'
+        '<script async="async" src="_static/sphinx-thebe.js?v=1"></script>\n'
+        '<div role="list" class="citation-list">Kept.</div>'
+    )
+    finishing.finish(tmp_path)
+    assert page.read_text() == '<div class="citation-list">Kept.</div>'
