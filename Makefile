@@ -56,7 +56,7 @@ lint: .venv/made
 types: .venv/made
 	$(BIN)/mypy
 
-# Under two minutes, for the working day.
+# About two minutes, for the working day.
 test-fast: .venv/made
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not browser'
 

@@ -157,6 +157,7 @@ def test_plan_check_lists_each_thing_and_its_exit_code_tells(
     assert capsys.readouterr().out == "NO  dataset x: Gone.\n"
 
 
+@pytest.mark.slow
 def test_a_child_process_asks_the_endpoint_and_shows_no_traceback(
     online: fake_hub.Hub, tmp_path: Path
 ) -> None:

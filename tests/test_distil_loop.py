@@ -24,6 +24,7 @@ from reasoning_guards.distil.spec import Distillation
 from reasoning_guards.distil.store import Store
 from reasoning_guards.examples import Example, Policy
 
+pytestmark = pytest.mark.slow
 SPEC = Distillation(teacher="made-up", rounds=3)
 
 
@@ -245,7 +246,6 @@ def test_two_runs_at_once_end_with_the_same_set(tmp_path: Path) -> None:
     assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
-@pytest.mark.slow
 def test_a_slow_teacher_is_kept_busy_in_memory_that_does_not_grow(tmp_path: Path) -> None:
     """As in the benchmark, `python tests/bench_distil.py`, with fewer and slower answers."""
     from bench_distil import measure

@@ -57,7 +57,10 @@ SETS: list[tuple[str, str, Callable[..., dict[str, Any]], str]] = [
 EVERY_SET = pytest.mark.parametrize(
     ("name", "hub_id", "build", "split"), SETS, ids=[name.partition("/")[2] for name, *_ in SETS]
 )
-pytestmark = pytest.mark.filterwarnings("ignore::reasoning_guards.datasets.rows.CountWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::reasoning_guards.datasets.rows.CountWarning"),
+]
 whatever = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 
 texts = st.sampled_from(

@@ -120,6 +120,7 @@ def test_in_the_hub_world_a_set_out_of_reach_is_unknown_and_the_others_are_count
     assert overlap.iloc[0].to_list() == [1, 1, 0]
 
 
+@pytest.mark.slow
 def test_the_embedded_world_s_test_sets_hold_no_prompt_that_is_trained_on() -> None:
     table = data.overlaps(Profile())
     trained = {f"synthetic/{name}" for name in ("meadow", "orchard", "lanes", "commons")}

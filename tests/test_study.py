@@ -309,6 +309,7 @@ def test_the_plan_says_what_is_cached_and_what_is_to_do():
     assert row(study, "Backbone, not trained")["Training"] == "none"
 
 
+@pytest.mark.slow
 def test_the_plans_total_leaves_out_what_is_done():
     before = plan.text(HOURS)
     for chapter in chapters.CHAPTERS.values():
