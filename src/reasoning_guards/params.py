@@ -90,6 +90,8 @@ class Profile(BaseModel):
         teacher_failures: rate of each failure that the rule teacher makes.
         judge_model, judge_url: who judges traces, or None for nobody; the teacher's endpoint where
             the second is empty.
+        examined_traces: so many of each teacher and each trained guard are measured and are read
+            alone by the judge.
         token_budget, cost_budget: at which a distillation stops; None for no limit.
         price_in, price_out: of a million tokens of questions and of answers.
         The rest (device, *_batch, …) are resources: they change speed, never results.
@@ -174,6 +176,7 @@ class Profile(BaseModel):
     teacher_failures: Annotated[float, Field(ge=0, le=1)] = 0.06
     judge_model: str | None = "rule"
     judge_url: str = ""
+    examined_traces: Annotated[int, Field(ge=1)] = 200
     token_budget: Annotated[int, Field(ge=1)] | None = None
     cost_budget: Annotated[float, Field(gt=0)] | None = None
     price_in: Annotated[float, Field(ge=0)] = 0.0
