@@ -64,10 +64,7 @@ def _teachers(
                 yield _told(example, text, annotated())
 
     def first() -> Iterator[Trace]:
-        for item in answered.items(found.spec, source, stage, found.answers):
-            answer = found.answers.get(attempts.question(found.spec, stage, item, 0))
-            if answer is None:
-                continue
+        for item, _, answer in answered.first_answers(found, stage):
             candidate = attempts.as_candidate(stage, item, answer)
             told = _told(item.example, candidate.trace, annotated())
             if candidate.answer is not None:

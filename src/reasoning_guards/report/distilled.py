@@ -1,6 +1,6 @@
 """What a distillation came to, as its chapter and the command line show it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.distil import attempts, sentences
-from reasoning_guards.distil.attempts import Item, Outcome
+from reasoning_guards.distil import sentences
+from reasoning_guards.distil.attempts import Outcome
 from reasoning_guards.distil.budget import Budget
 from reasoning_guards.distil.releases import Part
 from reasoning_guards.distil.spec import Stage
@@ -136,14 +136,12 @@ def examples(shown: Found, *, rejected: bool, count: int = SHOWN) -> "Markdown":
     """Some first answers as text, with what was said of them: escaped and folded away, of harmless
     examples of the embedded world alone. No page shows texts of real sets."""
     parts: list[str] = []
-    for item, outcome in _first_answers(shown) if shown.profile.world == "embedded" else ():
+    embedded = shown.profile.world == "embedded"
+    for item, outcome, answer in answered.first_answers(shown) if embedded else ():
         example = item.example
         if example.prompt_harmful or example.response_harmful:
             continue
         if not outcome.rounds or bool(outcome.rounds[0]) != rejected:
-            continue
-        answer = shown.answers.get(attempts.question(shown.spec, "full", item, 0))
-        if answer is None:
             continue
         said = ", ".join(outcome.rounds[0]) or "passed"
         text = f"{example.prompt}\n\n{answer.reasoning}\n\n{answer.content}"
@@ -192,12 +190,6 @@ def _stopped(why: str | None) -> str:
 def _of(shown: Found, stage: Stage) -> list[Outcome]:
     """All sets' outcomes at one length."""
     return [o for (_, of), outcomes in shown.outcomes.items() if of == stage for o in outcomes]
-
-
-def _first_answers(shown: Found) -> Iterator[tuple[Item, Outcome]]:
-    for source in shown.sources:
-        items = answered.items(shown.spec, source, "full", shown.answers)
-        yield from zip(items, shown.outcomes[source.dataset, "full"], strict=True)
 
 
 def _labels(examples: Sequence[Example]) -> dict[str, str]:
