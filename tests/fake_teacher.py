@@ -27,6 +27,7 @@ class Teacher:
         faults: what happens to each question, in turn, before it is answered: a status, "hang",
             "cut" (half of the JSON), "junk", "empty" (JSON that holds nothing), "drop" (the
             connection).
+        retry_after: what a 429 asks for.
         twice: whether each answer is sent twice, the second time unasked.
         seconds: before each answer.
         message: what a good answer is; `{ladder}` in it is the one that the question is about.
@@ -40,6 +41,7 @@ class Teacher:
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
+    retry_after: str = "0.01"
     twice: bool = False
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -127,7 +129,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         if status == 429:
-            self.send_header("retry-after", "0.01")
+            self.send_header("retry-after", self.teacher.retry_after)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -165,6 +166,40 @@ def test_a_refused_question_is_asked_once_and_a_failing_one_so_often(tmp_path: P
             with pytest.raises(NoAnswerError):
                 asyncio.run(endpoint(teacher.url).ask(question))
             assert sum(teacher.asked.values()) == times
+
+
+@pytest.mark.parametrize(
+    ("faults", "retry_after", "least"),
+    [
+        ([429], "0.5", 0.5),  # longer than its own wait, which is 0.05 to 0.1
+        ([429], "Wed, 21 Oct 2015 07:28:00 GMT", 0.05),
+        ([500, 500, 500], "", 0.05 + 0.1 + 0.2),  # doubles, and jitter takes half at most
+    ],
+    ids=["seconds", "date", "doubling"],
+)
+def test_a_question_is_asked_again_after_a_wait_that_doubles_or_that_the_server_names(
+    faults: list[int | str], retry_after: str, least: float
+) -> None:
+    with fake_teacher.serve(faults=faults, retry_after=retry_after) as teacher:
+        asker, asked = endpoint(teacher.url, first_wait=0.1), next(attempts(SPEC, "full", item(0)))
+        started = time.monotonic()
+        asyncio.run(asker.ask(asked))
+        assert time.monotonic() - started >= least
+
+
+def test_progress_is_told_with_rate_time_left_and_what_was_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SAY_EVERY", 0.25)
+    lines: list[str] = []
+    budget = Budget(price_in=1.0, price_out=2.0)
+    with fake_teacher.serve(seconds=0.1) as teacher:
+        series = (attempts(SPEC, "full", item(number)) for number in range(40))
+        asker = {"made-up": endpoint(teacher.url, timeout=30)}
+        loop.run("full", series, 40, Store(tmp_path / "a"), asker, budget, 4, lines.append)
+    assert len(lines) >= 2
+    told = r"full: \d+ of 40 \(\d+ kept\), [\d.]+/s, \d+ min left; \d+ answers, [\d,]+ tokens, "
+    assert re.fullmatch(told + r"0\.\d\d spent", lines[-1])
 
 
 def test_an_endpoint_that_is_down_ends_the_run_and_what_was_answered_stays(tmp_path: Path) -> None:
