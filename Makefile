@@ -80,13 +80,23 @@ test:
 # Chromium as Debian ships it, and what drives it. Only the targets below need them.
 BOOK := _build/test/smoke/pages/_build/html
 browser/node_modules/made: browser/package-lock.json
-	@{ command -v chromium && command -v npm; } >/dev/null || { apt-get update -qq && apt-get install -qq -y chromium npm; }
-	@cd browser && npm ci --silent --no-audit --no-fund
+	@lacks=$$(for tool in chromium node npm; do command -v $$tool >/dev/null || echo $$tool; done | sed s/node$$/nodejs/); \
+	if [ -n "$$lacks" ]; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "The browser tests need" $$lacks "and only root on Debian can have them installed: install them, and run this again." >&2; \
+			exit 1; \
+		fi; \
+		echo "Installing" $$lacks "..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 $$lacks >/dev/null; \
+	fi
+	@cd browser && npm ci --silent
 	@touch $@
 
 # The book that `make test` built, as its readers meet it: every page, light and dark.
-test-browser: browser/node_modules/made
-	$(BIN)/pytest -m browser
+test-browser: .venv/made browser/node_modules/made
+	@test -d $(BOOK) || { echo "There is no book in $(BOOK): run make test first." >&2; exit 1; }
+	$(BIN)/pytest -m browser tests/test_browser.py
 	@node browser/check.mjs $(BOOK)
 
 # Every page at 1280 and 375 pixels, light and dark, in _build/screenshots.
