@@ -11,11 +11,10 @@ import pandas as pd
 from reasoning_guards.chapters import benchmarks
 from reasoning_guards.distil import sentences
 from reasoning_guards.distil.attempts import Outcome
-from reasoning_guards.distil.budget import Budget
 from reasoning_guards.distil.releases import Part
 from reasoning_guards.distil.spec import Stage
 from reasoning_guards.distil.tally import tally
-from reasoning_guards.distillation import answered, asking, examining
+from reasoning_guards.distillation import answered, asking
 from reasoning_guards.distillation.answered import Found
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
@@ -35,26 +34,6 @@ def found(profile: Profile) -> Found:
     """
     asking.rehearse(profile, benchmarks.set_name(profile.train_set))
     return answered.find(profile)
-
-
-def summary(done: asking.Distilled) -> str:
-    """What the command line says at the end."""
-    lines = []
-    for (dataset, stage), counted in done.tallies.items():
-        states = ", ".join(f"{count:,} {state}" for state, count in counted.states.items())
-        lines.append(f"{dataset}, {stage}: {states or 'nothing to do'}")
-        for (number, reason), count in sorted(counted.rejected.items()):
-            lines.append(f"  round {number + 1}: {count:,} rejected: {reason}")
-    end = f"Train with `teacher: {done.name}`." if done.name else _stopped(done.stopped)
-    return "\n".join([*lines, _spent(done.asked, done.budget), end])
-
-
-def examined(done: examining.Examined) -> str:
-    """The same for the traces that a judge read alone."""
-    states = ", ".join(f"{count:,} {state}" for state, count in done.run.states.items())
-    end = [_stopped(done.run.stopped)] if done.run.stopped else []
-    said = f"{done.traces:,} traces: {states or 'none is there to read'}"
-    return "\n".join([said, _spent(done.run.asked, done.budget), *end])
 
 
 def counts(shown: Found) -> pd.DataFrame:
@@ -174,17 +153,6 @@ def numbers(shown: Found) -> dict[str, str]:
         "traces_teacher": shown.spec.teacher,
         "traces_judge": shown.spec.judge or "nobody",
     }
-
-
-def _spent(asked: int, spent: Budget) -> str:
-    return (
-        f"{asked:,} questions asked now; {spent.answers:,} answers used, "
-        f"{spent.spent_tokens:,} tokens, {spent.spent:,.2f} spent in all."
-    )
-
-
-def _stopped(why: str | None) -> str:
-    return f"Stopped: {why}. What was answered is kept: run again to go on."
 
 
 def _of(shown: Found, stage: Stage) -> list[Outcome]:
