@@ -27,6 +27,7 @@ class Teacher:
         faults: what happens to each question, in turn, before it is answered: a status, "hang",
             "cut" (half of the JSON), "junk", "empty" (JSON that holds nothing), "drop" (the
             connection).
+        refused: ladders about which every question is refused.
         retry_after: what a 429 asks for.
         twice: whether each answer is sent twice, the second time unasked.
         seconds: before each answer.
@@ -41,6 +42,7 @@ class Teacher:
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
+    refused: frozenset[str] = frozenset()
     retry_after: str = "0.01"
     twice: bool = False
     asked: Counter[str] = field(default_factory=Counter)
@@ -103,7 +105,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "choices": [{"index": 0, "finish_reason": self.teacher.finish, "message": message}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 50},
         }
-        if fault == "drop":
+        if asked_about and asked_about[0] in self.teacher.refused:
+            self.send(400, json.dumps({"error": {"message": "no"}}))
+        elif fault == "drop":
             self.connection.close()
         elif fault == "hang":
             time.sleep(3)

@@ -17,7 +17,6 @@ import fake_teacher
 import pytest
 
 from reasoning_guards.distil import loop
-from reasoning_guards.distil.answers import Answer, Question
 from reasoning_guards.distil.attempts import Item, Outcome, attempts
 from reasoning_guards.distil.budget import Budget
 from reasoning_guards.distil.client import Endpoint, EndpointError, NoAnswerError
@@ -143,20 +142,18 @@ def test_an_endpoint_that_refuses_all_ends_the_run_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_one_question_that_is_refused_stops_no_other(tmp_path: Path) -> None:
-    class Picky(Endpoint):
-        async def ask(self, question: Question) -> Answer:
-            if question.example == "e3":
-                raise NoAnswerError("refused with status 400")
-            return await super().ask(question)
-
-    with fake_teacher.serve() as teacher:
-        run = loop.run(
-            "full", (attempts(SPEC, "full", item(n)) for n in range(9)), 9,
-            Store(tmp_path / "a.jsonl"), {"made-up": Picky(teacher.url)}, Budget(), 4, print,
-        )  # fmt: skip
-    assert run.states == {"kept": 8, "unanswered": 1}
+def test_what_an_endpoint_that_answers_refuses_stops_nothing_else(tmp_path: Path) -> None:
+    refused = frozenset(f"ladder {number}" for number in range(4, 20))
+    with fake_teacher.serve(refused=refused) as teacher:
+        run = ask(teacher.url, Store(tmp_path / "a.jsonl"), 30, concurrency=2)
+    assert run.states == {"kept": 14, "unanswered": 16}
     assert run.stopped is None
+    all_of_them = frozenset(f"ladder {number}" for number in range(30))
+    with fake_teacher.serve(refused=all_of_them) as teacher:
+        run = ask(teacher.url, Store(tmp_path / "b.jsonl"), 30, concurrency=2)
+        assert sum(teacher.asked.values()) <= loop.GIVE_UP + 2
+    assert run.stopped is not None
+    assert "refused with status 400" in run.stopped
 
 
 def test_a_refused_question_is_asked_once_and_a_failing_one_so_often(tmp_path: Path) -> None:
