@@ -27,6 +27,8 @@ class Teacher:
         faults: what happens to each question, in turn, before it is answered: a status, "hang",
             "cut" (half of the JSON), "junk", "empty" (JSON that holds nothing), "drop" (the
             connection).
+        refused: ladders about which every question is refused.
+        retry_after: what a 429 asks for.
         twice: whether each answer is sent twice, the second time unasked.
         seconds: before each answer.
         message: what a good answer is; `{ladder}` in it is the one that the question is about.
@@ -40,6 +42,8 @@ class Teacher:
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
+    refused: frozenset[str] = frozenset()
+    retry_after: str = "0.01"
     twice: bool = False
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -101,7 +105,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "choices": [{"index": 0, "finish_reason": self.teacher.finish, "message": message}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 50},
         }
-        if fault == "drop":
+        if asked_about and asked_about[0] in self.teacher.refused:
+            self.send(400, json.dumps({"error": {"message": "no"}}))
+        elif fault == "drop":
             self.connection.close()
         elif fault == "hang":
             time.sleep(3)
@@ -127,7 +133,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         if status == 429:
-            self.send_header("retry-after", "0.01")
+            self.send_header("retry-after", self.teacher.retry_after)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -114,7 +114,7 @@ def _run(parsed: argparse.Namespace) -> None:
 
 def _distil(parsed: argparse.Namespace) -> int:
     from reasoning_guards.distillation import asking
-    from reasoning_guards.report import distilled
+    from reasoning_guards.report import ended
 
     profile = _profile(parsed)
     if parsed.sheet or parsed.filled:
@@ -130,17 +130,17 @@ def _distil(parsed: argparse.Namespace) -> int:
             say(annotated.agreement(said, drawn).to_string())
         return 0
     done = asking.run(profile, say, parsed.examples)
-    say(distilled.summary(done))
+    say(ended.distilled(done))
     return 0 if done.name else 1
 
 
 def _examine(parsed: argparse.Namespace) -> int:
     from reasoning_guards.distillation import examining
-    from reasoning_guards.report import distilled
+    from reasoning_guards.report import ended
 
     profile = _profile(parsed)
     done = examining.examine(profile, say)
-    say(distilled.examined(done))
+    say(ended.examined(done))
     return 1 if done.run.stopped else 0
 
 
