@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,14 +26,14 @@ class Teacher:
         faults: what happens to each question, in turn, before it is answered: a status, "hang",
             "cut" (half of the JSON), "junk", "drop" (the connection), "slow".
         seconds: before each answer.
-        message: what a good answer is.
+        message: what a good answer is, to any question or to the one that is given.
         asked: how often each question came; answered: how often it was answered well.
     """
 
     url: str = ""
     faults: Sequence[int | str] = ()
     seconds: float = 0.0
-    message: dict[str, Any] = field(
+    message: dict[str, Any] | Callable[[str], dict[str, Any]] = field(
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
@@ -82,15 +82,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             teacher.most_at_once = max(teacher.most_at_once, teacher.at_once)
         try:
             time.sleep(teacher.seconds)
-            self.answer(teacher.faults[turn] if turn < len(teacher.faults) else None, name)
+            fault = teacher.faults[turn] if turn < len(teacher.faults) else None
+            self.answer(fault, name, body["messages"][0]["content"])
         finally:
             with teacher.lock:
                 teacher.at_once -= 1
 
-    def answer(self, fault: int | str | None, name: str) -> None:
+    def answer(self, fault: int | str | None, name: str, asked: str) -> None:
+        message = self.teacher.message
         good = {
             "choices": [
-                {"index": 0, "finish_reason": self.teacher.finish, "message": self.teacher.message}
+                {
+                    "index": 0,
+                    "finish_reason": self.teacher.finish,
+                    "message": message(asked) if callable(message) else message,
+                }
             ],
             "usage": {"prompt_tokens": 100, "completion_tokens": 50},
         }
