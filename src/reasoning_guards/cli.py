@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         ("distil", _distil, "ask a teacher for the traces that a profile's guards learn from"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
+        ("one-file", _one_file, "put the book's pages into one file, to archive or to send on"),
         ("evaluate", _evaluate, "ask a profile's released guards, write and score predictions"),
         ("export", _export, "write a chapter's predictions to a parquet file, without any text"),
         ("score", _score, "score a file of predictions, exported here or made elsewhere"),
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "mirror":
             sub.add_argument("--to", type=Path, required=True, help="the mirror's folder")
         sub.add_argument("--profile", default="smoke", help="name of a file in params/, or a path")
-        if name in ("chapter", "book"):
+        if name in ("chapter", "book", "one-file"):
             sub.add_argument("--build", type=Path, default=Path("_build"), help="output folder")
         sub.set_defaults(command=command)
     return parser
@@ -140,6 +141,13 @@ def _book(parsed: argparse.Namespace) -> None:
 
     path, profile = _profile(parsed)
     say(f"Open {book.build(path, profile, parsed.build, say)}")
+
+
+def _one_file(parsed: argparse.Namespace) -> None:
+    from reasoning_guards import book
+
+    path, profile = _profile(parsed)
+    say(f"Open {book.one_file(path, profile, parsed.build, say)}")
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
