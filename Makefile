@@ -9,7 +9,7 @@ VLLM_PYTHON := .venv-vllm/bin/python
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book chapter plan distil examine mirror test test-fast test-browser screenshots lint types vllm outputs clean
+.PHONY: book one-file chapter plan distil examine mirror test test-fast test-browser screenshots lint types vllm outputs clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -29,9 +29,13 @@ export OMP_NUM_THREADS := 1
 	@echo "$(CURDIR)/src" > $$(echo .venv-vllm/lib/python*/site-packages)/reasoning_guards.pth
 	@touch $@
 
-book: PROFILE = cpu
+book one-file: PROFILE = cpu
 book: .venv/made
 	@$(BIN)/reasoning-guards book --profile $(PROFILE)
+
+# The book as one HTML file, from its pages; without any it is built first.
+one-file: .venv/made
+	@$(BIN)/reasoning-guards one-file --profile $(PROFILE)
 
 chapter: .venv/made
 	@$(BIN)/reasoning-guards chapter $(CHAPTER) --profile $(PROFILE)
@@ -98,6 +102,9 @@ test-browser: .venv/made browser/node_modules/made
 	@test -d $(BOOK) || { echo "There is no book in $(BOOK): run make test first." >&2; exit 1; }
 	$(BIN)/pytest -m browser tests/test_browser.py
 	@node browser/check.mjs $(BOOK)
+	@node browser/explorer.mjs $(BOOK)
+	@$(BIN)/reasoning-guards one-file --profile smoke --build _build/test
+	@node browser/one_file.mjs _build/test/smoke/reasoning-guards.html
 
 # Every page at 1280 and 375 pixels, light and dark, in _build/screenshots.
 screenshots: browser/node_modules/made

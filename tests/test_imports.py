@@ -46,7 +46,7 @@ LAYERS = [
     ["chapters"],
     ["tuning", "predictions", "distillation", "prices", "costs"],
     ["access", "plan", "regression", "report"],
-    ["mirror", "staging", "finishing", "numbering", "terms"],
+    ["mirror", "staging", "finishing", "onefile", "numbering", "terms"],
     ["book"],
     ["cli"],
 ]
