@@ -46,7 +46,7 @@ LAYERS = [
     ["chapters"],
     ["tuning", "predictions", "distillation", "prices", "costs"],
     ["access", "plan", "regression", "report"],
-    ["mirror", "staging", "finishing"],
+    ["mirror", "staging", "finishing", "numbering", "terms"],
     ["book"],
     ["cli"],
 ]
