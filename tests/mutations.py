@@ -42,6 +42,20 @@ MUTATIONS = (
         "test_memory.py",
     ),
     Mutation(
+        "writing answers reads no keys and values",
+        "costs.py",
+        "    read = shape.weights(profile.precision) + rows * cache",
+        "    read = shape.weights(profile.precision)",
+        "test_costs.py",
+    ),
+    Mutation(
+        "a training is computed without its backward pass",
+        "costs.py",
+        "    each = 8 if profile.gradient_checkpointing else 6",
+        "    each = 2",
+        "test_costs.py",
+    ),
+    Mutation(
         "a tied output layer counts twice",
         "architectures.py",
         "        return self.of_head * (1 if self.tied else 2)",
