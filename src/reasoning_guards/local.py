@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reasoning_guards import devices
+from reasoning_guards import devices, memory
 from reasoning_guards.board import Board, Progress, describe, guard_of
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Recipe, Work
@@ -95,7 +95,7 @@ def run(
         What failed and why, the first failure first.
 
     Raises:
-        TooFewDevicesError: before anything starts.
+        TooFewDevicesError, TooLittleMemoryError: before anything starts.
     """
     visible = devices.visible() if resources.device == "cuda" else []
     if 0 < len(visible) < resources.tensor_parallel:
@@ -103,6 +103,10 @@ def run(
             f"tensor_parallel is {resources.tensor_parallel}, but there are only {len(visible)} "
             f"GPUs to be seen: set it to {len(visible)} or less."
         )
+    if resources.device == "cuda":
+        gpus = devices.memories()
+        for need in memory.of_all(missing.values(), resources):
+            memory.require(need, gpus)
     board = Board(missing)
     logs = cache_folder() / "logs"
     logs.mkdir(parents=True, exist_ok=True)

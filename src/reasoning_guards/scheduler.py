@@ -38,7 +38,8 @@ def run(
     Raises:
         NoTracesError, UnknownTeacherError: before anything starts, if a guard is to learn from
             traces that there are not.
-        NoVLLMError, TooFewDevicesError, SlurmError: before anything starts.
+        NoVLLMError, TooFewDevicesError, TooLittleMemoryError, SlurmError: before anything starts;
+            what a GPU has is only seen on its node.
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
     timed = [value for value in values if isinstance(value, Timing)]
