@@ -192,6 +192,9 @@ class Profile(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    executor: Literal["local", "slurm"] = "local"
+    slurm_minutes: Annotated[int, Field(ge=1)] = 240
+    slurm_options: dict[str, bool | int | str] = {}
 
     @field_validator("seeds", mode="before")
     @classmethod
