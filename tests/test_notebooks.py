@@ -64,7 +64,9 @@ NUMBERS_THAT_NAME = re.compile(
 )
 
 
-@pytest.mark.parametrize("page", ["claims", "paper_audit", "detectable_effects", "gpu_costs", "traces_explorer"])
+@pytest.mark.parametrize(
+    "page", ["claims", "paper_audit", "detectable_effects", "gpu_costs", "traces_explorer"]
+)
 def test_no_number_is_typed_in_prose(page):
     (path,) = (path for path in NOTEBOOKS if path.stem == page)
     cells = nbformat.read(path, 4).cells
