@@ -20,7 +20,7 @@ from reasoning_guards.recipes import (
     Recipe,
     Timing,
     Work,
-    asked,
+    engines,
     needed,
 )
 from reasoning_guards.resources import Resources, cache_folder
@@ -334,7 +334,7 @@ def _close(workers: dict[tuple[str, str | None], Worker]) -> None:
 
 def _python(value: Work) -> str:
     """The interpreter for a value: vLLM may live in an environment of its own."""
-    if any(one.engine == "vllm" for one in asked(value)):
+    if "vllm" in engines(value):
         named = os.environ.get("REASONING_GUARDS_VLLM_PYTHON")
         if named:
             return named
