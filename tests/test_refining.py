@@ -268,7 +268,7 @@ def test_a_refinement_that_was_cut_off_goes_on_to_the_weights_of_one_that_was_no
 def test_grpo_wants_as_many_difficult_examples_as_a_batch_takes_and_a_gpu_for_vllm(
     started: Started, tmp_path: Path
 ) -> None:
-    vast = OPTIMISE.sft.model_copy(update={"batch_size": 4 * 65})
+    vast = OPTIMISE.sft.model_copy(update={"batch_size": 4 * 65, "epochs": 1})
     with pytest.raises(grpo.TooFewDifficultError, match="takes 65: mine more"):
         train(OPTIMISE.model_copy(update={"sft": vast}), started, tmp_path)
     with pytest.raises(grpo.NoGPUForRolloutsError, match="-p grpo_engine transformers"):

@@ -6,6 +6,7 @@ leaves unsaid is TRL's default: advantages in units of the group's standard devi
 averaged over tokens, one step for each batch of answers.
 """
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,11 @@ def train(
     tokenizer = AutoTokenizer.from_pretrained(start)
     prompts = data.mined_prompts(recipe, second.mined, tokenizer)
     names = mining.chosen(mining.counts(rows), second, list(prompts), recipe.seed)
-    if len(names) < (needed := second.sft.batch_size // second.group):
+    order = _order(names, second.sft.epochs, recipe.seed)
+    if len(order) < (needed := second.sft.batch_size // second.group):
         raise TooFewDifficultError(
-            f"{len(names)} examples are difficult, and a batch of GRPO takes {needed}: mine more "
-            "of them, or set grpo_batch_size to fewer answers."
+            f"{len(names)} examples are difficult, and a batch of GRPO takes {needed}: mine more, "
+            "set grpo_batch_size to fewer answers, or raise epochs_grpo."
         )
 
     class OnTokens(GRPOTrainer):  # type: ignore[misc]
@@ -84,9 +86,11 @@ def train(
         processing_class=tokenizer,
         reward_funcs=_judge(recipe, second, rows),
         # A prompt is named by its example, so that its ids and labels are found.
-        train_dataset=Dataset.from_dict({"prompt": names}),
+        train_dataset=Dataset.from_dict({"prompt": order}),
         args=GRPOConfig(
-            **sft.arguments(second.sft, recipe.seed, resources, folder / "trainer"),
+            **sft.arguments(second.sft, recipe.seed, resources, folder / "trainer")
+            | {"num_train_epochs": 1},  # they are in the order
+            shuffle_dataset=False,
             num_generations=second.group,
             max_completion_length=decoding.max_new_tokens,
             temperature=second.temperature,
@@ -104,6 +108,15 @@ def train(
         "steps": result.global_step,
         "loss": result.training_loss,
     }
+
+
+def _order(names: Sequence[str], epochs: int, seed: int) -> list[str]:
+    """The examples of all epochs, in each of them in a random order; a rest makes no batch.
+
+    TRL's own sampler begins with the first epoch's order again when a killed training goes on.
+    """
+    rng = random.Random(f"grpo/{seed}")
+    return [name for _ in range(epochs) for name in rng.sample(names, len(names))]
 
 
 def _judge(recipe: Recipe, second: GroupRelative, rows: Sequence[mining.Row]) -> Any:
