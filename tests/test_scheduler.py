@@ -216,6 +216,24 @@ def test_vllm_runs_in_the_python_that_is_named_and_training_in_this_one(
     assert workers.pythons == {"/there/python", sys.executable}
 
 
+def test_a_policy_whose_answers_vllm_writes_is_optimised_in_the_python_that_is_named(
+    monkeypatch, workers
+):
+    monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/there/python")
+    optimised = [
+        chapters.appendix_grpo(TINY.model_copy(update={"grpo_engine": engine}))
+        .generations(["grpo"])[0]
+        .guard
+        for engine in ("vllm", "transformers")
+    ]
+    for recipe, python in zip(optimised, ("/there/python", sys.executable), strict=True):
+        artifacts.make(recipe.start, lambda folder: None)
+        artifacts.make(mining(recipe), lambda folder: None)
+        workers.pythons.clear()
+        run([recipe])
+        assert workers.pythons == {python}
+
+
 def test_a_named_python_that_does_not_exist_is_a_sentence(monkeypatch, asked_of_vllm):
     monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/nowhere/python")
     with pytest.raises(board.WorkFailedError, match="/nowhere/python cannot be started"):

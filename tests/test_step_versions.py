@@ -31,6 +31,8 @@ BEHIND = {
         "training/refine.py",
         "training/continual.py",
         "training/dpo.py",
+        "training/grpo.py",
+        "training/rewards.py",
         "mining.py",
         "verdicts.py",
     ],

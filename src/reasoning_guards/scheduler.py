@@ -9,7 +9,7 @@ from functools import partial
 from reasoning_guards import artifacts, local, traces
 from reasoning_guards.board import Progress, WorkFailedError, cost
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Recipe, Timing, Work, asked, needed
+from reasoning_guards.recipes import Recipe, Timing, Work, engines, needed
 from reasoning_guards.resources import Resources
 
 
@@ -82,7 +82,7 @@ def _missing(values: Sequence[Work]) -> dict[str, Work]:
 
 def _python(value: Work) -> str:
     """The interpreter for a value: vLLM may live in an environment of its own."""
-    if any(one.engine == "vllm" for one in asked(value)):
+    if "vllm" in engines(value):
         named = os.environ.get("REASONING_GUARDS_VLLM_PYTHON")
         if named:
             return named
