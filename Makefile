@@ -9,7 +9,7 @@ VLLM_PYTHON := .venv-vllm/bin/python
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book chapter plan distil mirror test test-fast test-browser screenshots lint types vllm outputs clean
+.PHONY: book chapter plan distil examine mirror test test-fast test-browser screenshots lint types vllm outputs clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -42,6 +42,10 @@ plan: .venv/made
 # The traces that the profile's guards learn from, by its teacher_model.
 distil: .venv/made
 	@$(BIN)/reasoning-guards distil --profile $(PROFILE) $(if $(EXAMPLES),--examples $(EXAMPLES))
+
+# What the profile's judge_model makes of traces that it reads alone, of teachers and trained guards.
+examine: .venv/made
+	@$(BIN)/reasoning-guards examine --profile $(PROFILE)
 
 # The profile's datasets, for a machine without a network.
 mirror: .venv/made

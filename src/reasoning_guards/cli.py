@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         ("mirror", _mirror, "download a profile's datasets into a folder, or verify them"),
         ("run", _run, "train and generate what a profile lacks"),
         ("distil", _distil, "ask a teacher for the traces that a profile's guards learn from"),
+        ("examine", _examine, "have the judge read traces alone, of teachers and trained guards"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
         ("evaluate", _evaluate, "ask a profile's released guards, write and score predictions"),
@@ -112,7 +113,7 @@ def _run(parsed: argparse.Namespace) -> None:
 
 
 def _distil(parsed: argparse.Namespace) -> int:
-    from reasoning_guards import distillation
+    from reasoning_guards.distillation import asking
     from reasoning_guards.report import distilled
 
     profile = _profile(parsed)
@@ -128,9 +129,19 @@ def _distil(parsed: argparse.Namespace) -> int:
             said = annotation.read(parsed.filled, len(drawn))
             say(annotated.agreement(said, drawn).to_string())
         return 0
-    done = distillation.run(profile, say, parsed.examples)
+    done = asking.run(profile, say, parsed.examples)
     say(distilled.summary(done))
     return 0 if done.name else 1
+
+
+def _examine(parsed: argparse.Namespace) -> int:
+    from reasoning_guards.distillation import examining
+    from reasoning_guards.report import distilled
+
+    profile = _profile(parsed)
+    done = examining.examine(profile, say)
+    say(distilled.examined(done))
+    return 1 if done.run.stopped else 0
 
 
 def _chapter(parsed: argparse.Namespace) -> None:
