@@ -9,7 +9,7 @@ VLLM_PYTHON := .venv-vllm/bin/python
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book chapter plan distil mirror test test-fast test-browser screenshots lint types vllm outputs clean
+.PHONY: book chapter plan distil examine mirror test test-fast test-browser screenshots lint types vllm outputs clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -42,6 +42,10 @@ plan: .venv/made
 # The traces that the profile's guards learn from, by its teacher_model.
 distil: .venv/made
 	@$(BIN)/reasoning-guards distil --profile $(PROFILE) $(if $(EXAMPLES),--examples $(EXAMPLES))
+
+# What the profile's judge_model makes of traces that it reads alone, of teachers and trained guards.
+examine: .venv/made
+	@$(BIN)/reasoning-guards examine --profile $(PROFILE)
 
 # The profile's datasets, for a machine without a network.
 mirror: .venv/made
@@ -76,13 +80,23 @@ test:
 # Chromium as Debian ships it, and what drives it. Only the targets below need them.
 BOOK := _build/test/smoke/pages/_build/html
 browser/node_modules/made: browser/package-lock.json
-	@{ command -v chromium && command -v npm; } >/dev/null || { apt-get update -qq && apt-get install -qq -y chromium npm; }
-	@cd browser && npm ci --silent --no-audit --no-fund
+	@lacks=$$(for tool in chromium node npm; do command -v $$tool >/dev/null || echo $$tool; done | sed s/node$$/nodejs/); \
+	if [ -n "$$lacks" ]; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "The browser tests need" $$lacks "and only root on Debian can have them installed: install them, and run this again." >&2; \
+			exit 1; \
+		fi; \
+		echo "Installing" $$lacks "..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 $$lacks >/dev/null; \
+	fi
+	@cd browser && npm ci --silent
 	@touch $@
 
 # The book that `make test` built, as its readers meet it: every page, light and dark.
-test-browser: browser/node_modules/made
-	$(BIN)/pytest -m browser
+test-browser: .venv/made browser/node_modules/made
+	@test -d $(BOOK) || { echo "There is no book in $(BOOK): run make test first." >&2; exit 1; }
+	$(BIN)/pytest -m browser tests/test_browser.py
 	@node browser/check.mjs $(BOOK)
 
 # Every page at 1280 and 375 pixels, light and dark, in _build/screenshots.

@@ -5,6 +5,7 @@ python fake_teacher.py SECONDS     serves good answers after so long; prints its
 
 import http.server
 import json
+import re
 import sys
 import threading
 import time
@@ -24,9 +25,11 @@ class Teacher:
 
     Attributes:
         faults: what happens to each question, in turn, before it is answered: a status, "hang",
-            "cut" (half of the JSON), "junk", "drop" (the connection), "slow".
+            "cut" (half of the JSON), "junk", "empty" (JSON that holds nothing), "drop" (the
+            connection).
+        twice: whether each answer is sent twice, the second time unasked.
         seconds: before each answer.
-        message: what a good answer is.
+        message: what a good answer is; `{ladder}` in it is the one that the question is about.
         asked: how often each question came; answered: how often it was answered well.
     """
 
@@ -37,6 +40,7 @@ class Teacher:
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
+    twice: bool = False
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -88,10 +92,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 teacher.at_once -= 1
 
     def answer(self, fault: int | str | None, name: str) -> None:
+        asked_about = re.search(r"ladder \d+", name)
+        message = {
+            part: text and text.replace("{ladder}", asked_about[0] if asked_about else "it")
+            for part, text in self.teacher.message.items()
+        }
         good = {
-            "choices": [
-                {"index": 0, "finish_reason": self.teacher.finish, "message": self.teacher.message}
-            ],
+            "choices": [{"index": 0, "finish_reason": self.teacher.finish, "message": message}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 50},
         }
         if fault == "drop":
@@ -104,12 +111,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send(200, whole[: len(whole) // 2])
         elif fault == "junk":
             self.send(200, json.dumps({"choices": []}))
+        elif fault == "empty":
+            self.send(200, "")
         elif isinstance(fault, int):
             self.send(fault, json.dumps({"error": {"message": "no"}}))
         else:
             with self.teacher.lock:
                 self.teacher.answered[name] += 1
             self.send(200, json.dumps(good))
+            if self.teacher.twice:
+                self.send(200, json.dumps(good))
 
     def send(self, status: int, text: str) -> None:
         content = text.encode()

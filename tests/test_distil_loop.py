@@ -17,7 +17,7 @@ import pytest
 
 from reasoning_guards.distil import loop
 from reasoning_guards.distil.answers import Answer, Question
-from reasoning_guards.distil.attempts import Item, attempts
+from reasoning_guards.distil.attempts import Item, Outcome, attempts
 from reasoning_guards.distil.budget import Budget
 from reasoning_guards.distil.client import Endpoint, EndpointError, NoAnswerError
 from reasoning_guards.distil.spec import Distillation
@@ -57,9 +57,8 @@ def ask(
     **settings: Any,
 ) -> loop.Run:
     return loop.run(
-        spec,
         "full",
-        map(item, range(count)),
+        (attempts(spec, "full", item(number)) for number in range(count)),
         count,
         store,
         {spec.teacher: endpoint(url, **settings)},
@@ -69,8 +68,13 @@ def ask(
     )
 
 
-def kept(store: Store, count: int, spec: Distillation = SPEC) -> list[str | None]:
-    return [loop.replay(spec, "full", item(number), store).trace for number in range(count)]
+def replay(store: Store, number: int, spec: Distillation = SPEC) -> Outcome | None:
+    return loop.replay(attempts(spec, "full", item(number)), store)
+
+
+def kept(store: Store, count: int) -> list[str | None]:
+    ended = (replay(store, number) for number in range(count))
+    return [outcome and outcome.trace for outcome in ended]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,7 @@ def kept(store: Store, count: int, spec: Distillation = SPEC) -> list[str | None
         (408,),
         ("drop",),
         ("cut",),
+        ("empty",),
         ("junk", 429, "drop"),
         ("hang",),
     ],
@@ -100,6 +105,15 @@ def test_each_question_is_answered_once_whatever_fails_before(
         assert kept(store, 6) == [fake_teacher.REASONING] * 6
         assert ask(teacher.url, store, 6).asked == 0
         assert sum(teacher.asked.values()) == 6 * (len(faults) + 1)
+
+
+def test_an_answer_that_is_sent_twice_is_taken_for_no_other_question_s(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.jsonl")
+    message = {"reasoning_content": "{ladder} is not theirs.", "content": fake_teacher.VERDICT}
+    with fake_teacher.serve(twice=True, message=message) as teacher:
+        run = ask(teacher.url, store, 12, concurrency=2)
+    assert run.states == {"kept": 12}
+    assert kept(store, 12) == [f"ladder {number} is not theirs." for number in range(12)]
 
 
 def test_what_is_sent_is_what_the_value_says(tmp_path: Path, monkeypatch: Any) -> None:
@@ -137,8 +151,8 @@ def test_one_question_that_is_refused_stops_no_other(tmp_path: Path) -> None:
 
     with fake_teacher.serve() as teacher:
         run = loop.run(
-            SPEC, "full", map(item, range(9)), 9, Store(tmp_path / "a.jsonl"),
-            {"made-up": Picky(teacher.url)}, Budget(), 4, print,
+            "full", (attempts(SPEC, "full", item(n)) for n in range(9)), 9,
+            Store(tmp_path / "a.jsonl"), {"made-up": Picky(teacher.url)}, Budget(), 4, print,
         )  # fmt: skip
     assert run.states == {"kept": 8, "unanswered": 1}
     assert run.stopped is None
@@ -175,7 +189,8 @@ def test_what_is_rejected_is_asked_for_again_with_another_seed_and_then_dropped(
         assert run.states == {"lost": 2}
         assert len({body["seed"] for body in teacher.bodies}) == 6
         assert set(teacher.asked.values()) == {1}
-        assert [len(loop.replay(spec, "full", item(n), store).rounds) for n in (0, 1)] == [3, 3]
+        ended = [replay(store, number, spec) for number in (0, 1)]
+        assert [outcome and len(outcome.rounds) for outcome in ended] == [3, 3]
 
 
 def test_a_budget_ends_the_run_cleanly_and_counts_what_earlier_runs_spent(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from reasoning_guards import artifacts, cli, distillation, traces
+from reasoning_guards import artifacts, cli, traces
 from reasoning_guards.distil import annotation, quality, releases
 from reasoning_guards.distil.releases import NoDistilledTracesError
 from reasoning_guards.distil.spec import Distillation, identity
+from reasoning_guards.distillation import asking
 from reasoning_guards.examples import Example, Policy
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Backbone, Recipe, TraceSpec
-from reasoning_guards.report import distilled, teachers
+from reasoning_guards.report import distilled, filtering, trace_quality
 from reasoning_guards.synthetic import corpora
 from reasoning_guards.training import data
 
@@ -32,9 +33,9 @@ def cached(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return shared
 
 
-def distil(**changes: Any) -> distillation.Distilled:
+def distil(**changes: Any) -> asking.Distilled:
     profile = PROFILE.model_copy(update=changes)
-    return distillation.run(profile, lambda line: None, limit=40, only=MEADOW)
+    return asking.run(profile, lambda line: None, limit=40, only=MEADOW)
 
 
 def recipe(teacher: str, **changes: Any) -> Recipe:
@@ -117,11 +118,11 @@ def test_what_is_shown_adds_up_and_finds_most_failures(cached: Path) -> None:
     assert list(rounds["Rejected"][:-1]) == list(rounds["Came in"][1:])
     counts = distilled.counts(shown).loc[MEADOW, "full"]
     assert counts["Kept"] == rounds["Passed"].sum()
-    measured = teachers.precision(shown)
+    measured = filtering.precision(shown)
     for name in ("cut off", "contradicts the label", "label leak"):
         assert measured.loc[name, "Precision"].startswith("1.00")
     assert float(measured.loc["any reason", "Recall"][:4]) > 0.8
-    side_by_side = teachers.teachers(shown)
+    side_by_side = trace_quality.teachers(shown).loc["full"]
     assert side_by_side.loc["rule, distilled", "Rejected by filters"].startswith("0.00")
     assert not side_by_side.loc["rule, first answers", "Rejected by filters"].startswith("0.00")
     page = distilled.examples(shown, rejected=True).data
@@ -161,14 +162,16 @@ def test_conclusions_are_what_is_said_last(trace: str, said: tuple[bool | None, 
 
 
 def test_quality_is_told_from_the_text() -> None:
-    assert quality.concludes(LADDER, "The request is harmful.") is True
-    assert quality.concludes(LADDER, "The request is harmful. The reply is harmful.") is False
-    assert quality.concludes(LADDER, "Well.") is None
+    assert quality.concludes((True, False), "The request is harmful.") is True
+    assert (
+        quality.concludes((True, False), "The request is harmful. The reply is harmful.") is False
+    )
+    assert quality.concludes((True, False), "Well.") is None
     assert quality.categories(LADDER.policy) == ("Violence", "PII/Privacy")
     assert quality.names_category(LADDER, "This is about privacy.") is True
     assert quality.names_category(LADDER, "This is about ladders.") is False
-    assert quality.names_annotated(LADDER, "Violent.", ["Violence"]) is True
-    assert quality.names_annotated(LADDER, "Violent.", []) is None
+    assert quality.names_annotated("Violent.", ["Violence"]) is True
+    assert quality.names_annotated("Violent.", []) is None
     assert quality.cites(LADDER, "They want to take the ladder.")
     assert not quality.cites(LADDER, "They want it.")
 

@@ -45,7 +45,7 @@ LAYERS = [
     ["chapters"],
     ["tuning", "predictions", "distillation", "prices"],
     ["access", "plan", "regression", "report"],
-    ["mirror", "staging", "finishing"],
+    ["mirror", "staging", "finishing", "numbering", "terms"],
     ["book"],
     ["cli"],
 ]

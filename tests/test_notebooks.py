@@ -75,6 +75,34 @@ def test_no_number_is_typed_in_prose(page):
     assert not any(typed), typed
 
 
+def numbered(path):
+    """Name → caption of each table and figure that a notebook shows in the book."""
+    found = {}
+    for cell in code_cells(path):
+        shown = any("text/html" in output.get("data", {}) for output in cell.outputs)
+        figure = cell.metadata.get("mystnb", {}).get("figure", {})
+        if shown and "remove-cell" not in cell.metadata.get("tags", []):
+            assert figure.get("caption"), f"{cell.id} has no caption"
+            is_table = 'class="rg-figure"' not in "".join(cell.outputs[-1]["data"]["text/html"])
+            assert figure["name"].startswith("tab-" if is_table else "fig-"), figure["name"]
+        if figure:
+            found[figure["name"]] = figure["caption"]
+    return found
+
+
+@every_notebook
+def test_each_table_and_figure_is_captioned_and_referred_to_by_its_number(path):
+    prose = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "markdown"]
+    referred = {name for text in prose for name in re.findall(r"\{numref\}`([\w-]+)`", text)}
+    assert referred == set(numbered(path))
+
+
+def test_no_two_tables_or_figures_have_one_name():
+    names = [name for path in NOTEBOOKS for name in numbered(path)]
+    assert len(names) > 80
+    assert len(names) == len(set(names))
+
+
 @every_notebook
 def test_runs_on_any_python_kernel(path):
     assert nbformat.read(path, 4).metadata.kernelspec.name == "python3"

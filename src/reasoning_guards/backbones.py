@@ -1,8 +1,13 @@
-"""Where a backbone's weights and tokenizer are, on the hub or in this package; how to load them."""
+"""Where a backbone's weights and tokenizer are: on the hub, in this package, or in a folder.
+
+And how the model is loaded, for text alone.
+"""
 
 import difflib
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -46,11 +51,46 @@ def for_seed(name: str, seed: int, seeds: Sequence[int]) -> str:
     return pretrained[seed % there]
 
 
+_PARTS = {
+    "a config.json": ["config.json"],
+    "weights": ["*.safetensors", "*.bin"],
+    "a tokenizer": ["tokenizer*"],
+}
+
+
+class NoModelError(UserError):
+    """A folder is named as a model, and there is none in it."""
+
+
+def located(name: str, revision: str) -> tuple[str, str]:
+    """Name and revision of a model as values have them.
+
+    Of a folder in the hub's format that is its whole path, and in the place of a revision what
+    changes when its files do: what was made from it is then made anew. A name of the hub or of this
+    package stays as it is.
+
+    Raises:
+        NoModelError: if the name can only be a folder's, or is one's, without a model in it.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and not folder.is_absolute() and not name.startswith((".", "~")):
+        return name, revision
+    for lacking, patterns in _PARTS.items():
+        if not any(any(folder.glob(pattern)) for pattern in patterns):
+            raise NoModelError(
+                f"There is no model in {name}, which lacks {lacking}: name a folder that "
+                "`save_pretrained` wrote model and tokenizer to, or a hub id."
+            )
+    found = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in found]
+    return str(folder.resolve()), f"files-{hashlib.sha256(repr(stamps).encode()).hexdigest()[:12]}"
+
+
 def source(backbone: Backbone) -> tuple[str, str | None]:
     """What `from_pretrained` takes: a folder or hub id, and the revision for a hub id."""
     if backbone.name.startswith("synthetic/"):
         return str(path(backbone.name)), None
-    return backbone.name, backbone.revision
+    return backbone.name, None if Path(backbone.name).is_dir() else backbone.revision
 
 
 def load(name: str, revision: str | None, precision: Precision) -> Any:

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import yaml
-
 from reasoning_guards import finishing, scheduler, staging
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.errors import UserError
@@ -46,7 +44,7 @@ def run_study(profile: Profile, report: Report) -> None:
     scheduler.run(values, studies[0].resources(), profile.workers, report)
 
 
-def execute(chapter: str, parameters: Path, profile: Profile, output: Path, report: Report) -> Path:
+def execute(chapter: str, profile: Profile, output: Path, report: Report) -> Path:
     """Execute one chapter with papermill; its notebook computes what it lacks.
 
     Returns:
@@ -75,7 +73,7 @@ def execute(chapter: str, parameters: Path, profile: Profile, output: Path, repo
         papermill.execute_notebook(
             str(source),
             str(unfinished),
-            parameters=yaml.safe_load(parameters.read_text()),
+            parameters=profile.model_dump(mode="json"),
             kernel_name="python3",
             progress_bar=False,
             request_save_on_cell_execute=False,
@@ -93,7 +91,7 @@ def execute(chapter: str, parameters: Path, profile: Profile, output: Path, repo
     return target
 
 
-def build(parameters: Path, profile: Profile, output: Path, report: Report) -> Path:
+def build(profile: Profile, output: Path, report: Report) -> Path:
     """Everything, in order; warnings of the book builder are errors.
 
     Returns:
@@ -108,7 +106,7 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     with ThreadPoolExecutor(profile.workers) as pool:
         # What they need is made; reading it takes each a kernel, and those can run side by side.
         for executed in [
-            pool.submit(execute, notebook.stem, parameters, profile, output, report)
+            pool.submit(execute, notebook.stem, profile, output, report)
             for notebook in sorted(Path("notebooks").glob("*.ipynb"))
         ]:
             executed.result()

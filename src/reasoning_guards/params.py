@@ -39,8 +39,8 @@ class Profile(BaseModel):
     Attributes:
         profile: its name, for banner and provenance.
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
-        backbone, second_backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take
-            in turn, each at most once.
+        backbone, second_backbone: hub id, a folder in the hub's format, or "synthetic/<name>",
+            whose pretrainings the seeds take in turn, each at most once.
         teacher: whose traces guards learn: "rule" in the embedded world, "own", a model whose
             traces were released, or "distilled/<name>", as `distil` calls what it made.
         train_set: hub id, "synthetic/<name>", or the YAML file of a set of your own.
@@ -77,7 +77,8 @@ class Profile(BaseModel):
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
         released: guards that others released, by their names in `guards.GUARDS`, as rows of RQ1,
-            RQ7, RQ8 and inference time.
+            RQ7, RQ8 and inference time; "name:model" for another model of that format, and
+            "own:model" for one that answers as those trained here do.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
         workers: child processes at once; on GPUs each has `tensor_parallel` of them.
@@ -90,6 +91,8 @@ class Profile(BaseModel):
         teacher_failures: rate of each failure that the rule teacher makes.
         judge_model, judge_url: who judges traces, or None for nobody; the teacher's endpoint where
             the second is empty.
+        examined_traces: so many of each teacher and each trained guard are measured and are read
+            alone by the judge.
         token_budget, cost_budget: at which a distillation stops; None for no limit.
         price_in, price_out: of a million tokens of questions and of answers.
         The rest (device, *_batch, …) are resources: they change speed, never results.
@@ -174,6 +177,7 @@ class Profile(BaseModel):
     teacher_failures: Annotated[float, Field(ge=0, le=1)] = 0.06
     judge_model: str | None = "rule"
     judge_url: str = ""
+    examined_traces: Annotated[int, Field(ge=1)] = 200
     token_budget: Annotated[int, Field(ge=1)] | None = None
     cost_budget: Annotated[float, Field(gt=0)] | None = None
     price_in: Annotated[float, Field(ge=0)] = 0.0
@@ -249,8 +253,12 @@ def from_notebook(namespace: Mapping[str, Any]) -> Profile:
     )
 
 
-def load(path: Path) -> Profile:
+def load(path: Path, changes: Mapping[str, str] | None = None) -> Profile:
     """The profile in a YAML file.
+
+    Args:
+        path: of the file.
+        changes: parameters that are to have other values, each a piece of YAML.
 
     Raises:
         ParameterError: if the file is missing, is no flat mapping, or `check` refuses it.
@@ -267,7 +275,16 @@ def load(path: Path) -> Profile:
         raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from None
     if not isinstance(values, dict):
         raise ParameterError(f"{path} must hold `name: value` lines.")
-    return check(values, str(path))
+    return check(
+        values | {name: _value(name, text) for name, text in (changes or {}).items()}, str(path)
+    )
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ParameterError(f"The value {text!r} of {name!r} is not YAML: quote it.") from None
 
 
 def check(values: Mapping[str, Any], where: str) -> Profile:

@@ -84,14 +84,19 @@ class Endpoint:
             await client.close()
 
     def _connected(self) -> Any:
+        import httpx2
         import openai
 
         if self._client is None:
+            # A connection for each question: on one that is kept, an answer that a server sends
+            # twice would be read as that to the next question.
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
             self._client = openai.AsyncOpenAI(
                 base_url=self.url,
                 api_key=os.environ.get(KEY_VARIABLE, "none"),
                 timeout=self._timeout,
                 max_retries=0,  # ours are counted, and also meet what is not whole JSON
+                http_client=openai.DefaultAsyncHttpxClient(limits=limits),
             )
         return self._client
 

@@ -1,17 +1,19 @@
 """What a trace is worth, by what can be read off it (the paper names as a limitation that none was
 examined).
 
-Each measure is a question about one trace, answered yes, no, or not at all (None) where the trace
-or the example gives nothing to answer by. They are signs of quality, not proof of it.
+Each measure is a question about one trace, answered yes, no, or not at all (None) where there is
+nothing to answer by. They are signs of quality, not proof of it.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from reasoning_guards.datasets import aegis2, wildguardmix
 from reasoning_guards.datasets.rows import read
 from reasoning_guards.distil import sentences
+from reasoning_guards.distil.blind import Reading
 from reasoning_guards.examples import Example, Policy
 from reasoning_guards.synthetic import corpora, grammar
 
@@ -29,19 +31,52 @@ _QUOTED_WORDS, _LONG = 3, 4
 _HEADING = re.compile(r"^(?:S\d{1,2}:|- \d{1,2}\))(.{1,80})$", re.MULTILINE)
 
 
-def concludes(example: Example, trace: str) -> bool | None:
-    """Whether it ends where the labels say: what it last says of prompt and of response, each as
-    far as it says anything; None if it says nothing of either."""
+Sides = tuple[bool | None, bool | None]
+"""Whether the prompt is harmful, and the response; None where nothing is said."""
+
+
+class Trace(NamedTuple):
+    """A trace, and what it is held against.
+
+    Attributes:
+        example: what it is about.
+        text: the trace.
+        labels: what it is to argue for.
+        verdict: what its author said after it; the labels where only those that agree are kept.
+        annotated: the policy's categories that annotators gave the example.
+    """
+
+    example: Example
+    text: str
+    labels: Sides
+    verdict: Sides
+    annotated: Sequence[str] = ()
+
+
+def concludes(sides: Sides, trace: str) -> bool | None:
+    """Whether it ends there: what it last says of prompt and of response, each as far as it says
+    anything; None if it says nothing of either."""
     said = conclusions(trace)
     held = [
-        said[part] == label
-        for part, label in enumerate((example.prompt_harmful, example.response_harmful))
-        if label is not None and said[part] is not None
+        last == wanted
+        for last, wanted in zip(said, sides, strict=True)
+        if wanted is not None and last is not None
     ]
     return all(held) if held else None
 
 
-def conclusions(trace: str) -> tuple[bool | None, bool | None]:
+def leads(trace: Trace, reading: Reading) -> bool | None:
+    """Whether a judge who read it alone came to its author's verdict; None if either has none."""
+    found = reading.verdict
+    if found is None or trace.verdict == (None, None):
+        return None
+    read = found.prompt_harmful, found.response_harmful
+    return all(
+        said is None or said == other for said, other in zip(trace.verdict, read, strict=True)
+    )
+
+
+def conclusions(trace: str) -> Sides:
     """Whether the trace last calls the prompt harmful, and the response; None if it does not say.
 
     A sentence that names neither is about the prompt.
@@ -67,7 +102,7 @@ def names_category(example: Example, trace: str) -> bool | None:
     return any(_mentions(trace, name) for name in known) if known else None
 
 
-def names_annotated(example: Example, trace: str, annotated: Sequence[str]) -> bool | None:
+def names_annotated(trace: str, annotated: Sequence[str]) -> bool | None:
     """Whether it names a category that annotators gave; None if they gave none."""
     return any(_mentions(trace, name) for name in annotated) if annotated else None
 
@@ -96,16 +131,18 @@ def categories(policy: Policy) -> tuple[str, ...]:
 
 
 @cache
-def annotations(dataset: str, revision: str = "main") -> dict[str, tuple[str, ...]]:
-    """The categories that annotators gave the training examples of a set, by id; empty for sets
-    whose rows have none.
+def annotations(
+    dataset: str, split: str = "train", revision: str = "main"
+) -> dict[str, tuple[str, ...]]:
+    """The categories that annotators gave the examples of a split, by id; empty for sets whose
+    rows have none.
 
     Raises:
         UserError: whatever `rows.read` and `Row` raise.
     """
     if dataset in corpora.SETS:
         found = {}
-        for example in corpora.load(dataset, "train"):
+        for example in corpora.load(dataset, split):  # type: ignore[arg-type]  # refuses others
             rules = grammar.rules_of(example.policy)
             topics = {a.topic(rules) for a in corpora.situation(example.id).requests}
             found[example.id] = tuple(sorted(topics & set(rules)))
@@ -123,17 +160,18 @@ def annotations(dataset: str, revision: str = "main") -> dict[str, tuple[str, ..
             for part in re.split(r",|_", row.text_or_none(column) or "")
             if (name := part.strip()) and name not in ("benign", "others", "Other")
         )
-        for row in read(dataset, splits, "train", revision)
+        for row in read(dataset, splits, split, revision)
     }
 
 
-MEASURES: dict[str, Callable[[Example, str, Sequence[str]], bool | None]] = {
-    "ends where the label says": lambda example, trace, _: concludes(example, trace),
-    "names a category": lambda example, trace, _: names_category(example, trace),
-    "names the annotated one": names_annotated,
-    "cites what it judges": lambda example, trace, _: cites(example, trace),
+MEASURES: dict[str, Callable[[Trace], bool | None]] = {
+    "Ends where the label says": lambda trace: concludes(trace.labels, trace.text),
+    "Ends as its verdict": lambda trace: concludes(trace.verdict, trace.text),
+    "Names a category": lambda trace: names_category(trace.example, trace.text),
+    "Names the annotated one": lambda trace: names_annotated(trace.text, trace.annotated),
+    "Cites what it judges": lambda trace: cites(trace.example, trace.text),
 }
-"""Name in tables → the measure; the third argument is what annotators gave."""
+"""Name in tables → the measure."""
 
 
 def _mentions(trace: str, name: str) -> bool:

@@ -6,26 +6,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reasoning_guards import distillation, scoring
-from reasoning_guards.distil import annotation, attempts, loop
+from reasoning_guards import scoring
+from reasoning_guards.distil import annotation, attempts
 from reasoning_guards.distil.annotation import Shown
+from reasoning_guards.distillation import answered, sources
 from reasoning_guards.params import Profile
 
 
 def drawn(profile: Profile) -> list[Shown]:
     """The sheet's answers: first ones to the profile's training set, as far as they are on disk."""
-    spec = distillation.spec(profile)
-    answers = distillation.open_store(spec)
+    spec = sources.spec(profile)
+    answers = answered.open_store(spec)
     shown = []
-    for source in distillation.sources(profile)[:1]:
-        for item in distillation.items(spec, source, "full", answers):
-            steps = loop.replay(spec, "full", item, answers)
-            if steps.rounds:
+    for source in sources.sources(profile)[:1]:
+        for item in answered.items(spec, source, "full", answers):
+            rounds = answered.outcome(spec, "full", item, answers).rounds
+            if rounds:
                 answer = answers.get(attempts.question(spec, "full", item, 0))
                 if answer is not None:
-                    shown.append(
-                        Shown(item.example, answer.reasoning, answer.content, steps.rounds[0])
-                    )
+                    shown.append(Shown(item.example, answer.reasoning, answer.content, rounds[0]))
     return annotation.draw(shown)
 
 
