@@ -13,6 +13,7 @@ import torch
 from chat_models import FAMILIES, Family
 
 from reasoning_guards import artifacts, backbones, chat, engines, generation, guards, prompts
+from reasoning_guards.engines import Question
 from reasoning_guards.examples import Example, Policy
 from reasoning_guards.recipes import SFT, Backbone, Cell, Decoding, Generation, Recipe, TraceSpec
 from reasoning_guards.resources import Resources
@@ -259,6 +260,25 @@ def test_a_model_that_sees_and_has_no_part_for_text_is_refused_in_one_sentence(
     monkeypatch.setattr(AutoModelForCausalLM, "from_config", unknown)
     with pytest.raises(backbones.NotForTextError, match="whose part for text cannot be loaded"):
         backbones.load(str(folder), None, "float32")
+
+
+@pytest.mark.parametrize("name", ["gemma", "qwen", "deepseek"])
+def test_probabilities_read_through_a_cache_are_those_of_one_pass(
+    name: str, tmp_path: Path
+) -> None:
+    """Prompts of several lengths, longer than Gemma's window of 32 tokens, with leads or without."""
+    folder = chat_models.build(FAMILIES[name], tmp_path)
+    engine: Any = engines.load("transformers", Backbone(name=str(folder)), None, 512, Resources())
+    asked = [
+        Question(tuple(range(10, 10 + length)), lead, (5, 7, 11))
+        for length in (40, 75, 110)
+        for lead in ((), (20, 30, 40, 50))
+    ]
+    for question, found in zip(asked, engine.read(asked), strict=True):
+        with torch.inference_mode():
+            scores = engine.model(torch.tensor([[*question.prompt, *question.lead]])).logits[0, -1]
+        expected = scores.double().log_softmax(-1)[list(question.tokens)]
+        assert found == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 # From training to answers

@@ -32,12 +32,12 @@ def rendered(tokenizer: Any, messages: Sequence[Mapping[str, str]], **options: A
     Args:
         tokenizer: from transformers.
         messages: role and content of each turn.
-        options: what else the template takes.
+        options: what else the template takes, or takes in place of what is said here.
 
     Raises:
         NoChatTemplateError: if the tokenizer has no template.
     """
-    text = _applied(tokenizer, messages, add_generation_prompt=True, **options)
+    text = _applied(tokenizer, messages, **{"add_generation_prompt": True, **options})
     return with_bos(tokenizer, text)
 
 
