@@ -28,6 +28,27 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "no step is too large for a card",
+        "memory.py",
+        "        return self.gib <= self.share * card",
+        "        return True",
+        "test_memory.py",
+    ),
+    Mutation(
+        "a training's memory counts no gradients",
+        "memory.py",
+        '        "gradients": 4 * trained / gpus,\n',
+        "",
+        "test_memory.py",
+    ),
+    Mutation(
+        "a tied output layer counts twice",
+        "architectures.py",
+        "        return self.of_head * (1 if self.tied else 2)",
+        "        return self.of_head * 2",
+        "test_memory.py",
+    ),
+    Mutation(
         "flipped label in what is learnt",
         "prompts.py",
         'harm, refusal = ("harmful", "unharmful"), ("refusal", "compliance")',

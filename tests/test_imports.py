@@ -14,9 +14,9 @@ PACKAGE = "reasoning_guards"
 # figures, claims → book. A module imports from rows above its own; modules of one package, such as
 # synthetic, import one another freely. A package stands for all its modules.
 LAYERS = [
-    ["errors", "examples", "resources", "checkout"],  # the vocabulary
+    ["errors", "examples", "resources", "checkout", "cards"],  # the vocabulary
     ["values"],
-    ["refinements"],
+    ["refinements", "architectures"],
     ["recipes"],
     ["params"],
     ["synthetic", "policies"],
@@ -30,6 +30,7 @@ LAYERS = [
     ["generation"],
     ["timing", "probability"],
     ["artifacts", "devices"],
+    ["memory"],
     ["worker"],
     ["scheduler"],
     ["scoring"],
@@ -43,7 +44,7 @@ LAYERS = [
     ["power"],
     ["study"],
     ["chapters"],
-    ["tuning", "predictions", "distillation", "prices"],
+    ["tuning", "predictions", "distillation", "prices", "costs"],
     ["access", "plan", "regression", "report"],
     ["mirror", "staging", "finishing", "numbering", "terms"],
     ["book"],

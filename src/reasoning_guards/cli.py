@@ -138,7 +138,7 @@ def _examine(parsed: argparse.Namespace) -> int:
     from reasoning_guards.distillation import examining
     from reasoning_guards.report import distilled
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     done = examining.examine(profile, say)
     say(distilled.examined(done))
     return 1 if done.run.stopped else 0

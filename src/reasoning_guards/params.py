@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from reasoning_guards.cards import CardName
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Engine, TeacherVersion, Template
 from reasoning_guards.refinements import PreferenceLoss
@@ -82,6 +83,7 @@ class Profile(BaseModel):
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
         workers: child processes at once; on GPUs each has `tensor_parallel` of them.
+        card: the GPU that it is meant for, by which the plan reckons; None for the paper's.
         teacher_model: whom `distil` asks: "rule" in the embedded world, else a model's name.
         teacher_url: of its OpenAI-compatible endpoint; empty starts vLLM on this machine.
         teacher_prompt: Appendix H as we mend it, or as it is printed.
@@ -184,6 +186,7 @@ class Profile(BaseModel):
     price_out: Annotated[float, Field(ge=0)] = 0.0
     workers: Annotated[int, Field(ge=1)] = 2
     device: Literal["cpu", "cuda"] = "cpu"
+    card: CardName | None = None
     train_batch_per_device: Annotated[int, Field(ge=1)] = 16
     generate_batch: Annotated[int, Field(ge=1)] = 128
     gradient_checkpointing: bool = False

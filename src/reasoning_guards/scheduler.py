@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reasoning_guards import artifacts, devices, traces
+from reasoning_guards import artifacts, devices, memory, traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import (
     Generation,
@@ -135,7 +135,7 @@ def run(
     Raises:
         NoTracesError, UnknownTeacherError: before anything starts, if a guard is to learn from
             traces that there are not.
-        NoVLLMError, TooFewDevicesError: before anything starts.
+        NoVLLMError, TooFewDevicesError, TooLittleMemoryError: before anything starts.
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
     timed = [value for value in values if isinstance(value, Timing)]
@@ -158,6 +158,10 @@ def run(
             f"tensor_parallel is {resources.tensor_parallel}, but there are only {len(visible)} "
             f"GPUs to be seen: set it to {len(visible)} or less."
         )
+    if resources.device == "cuda":
+        gpus = devices.memories()
+        for need in memory.of_all(missing.values(), resources):
+            memory.require(need, gpus)
     progress = Progress({key: cost(value) for key, value in missing.items()}, report)
     board = _Board(missing)
     logs = cache_folder() / "logs"
