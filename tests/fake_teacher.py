@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +31,8 @@ class Teacher:
         retry_after: what a 429 asks for.
         twice: whether each answer is sent twice, the second time unasked.
         seconds: before each answer.
-        message: what a good answer is; `{ladder}` in it is the one that the question is about.
+        message: what a good answer is, to any question, where `{ladder}` is the one that it is
+            about; or to the one that is given.
         asked: how often each question came; answered: how often it was answered well.
         times: when, in seconds.
     """
@@ -39,7 +40,7 @@ class Teacher:
     url: str = ""
     faults: Sequence[int | str] = ()
     seconds: float = 0.0
-    message: dict[str, Any] = field(
+    message: dict[str, Any] | Callable[[str], dict[str, Any]] = field(
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
@@ -93,17 +94,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             teacher.most_at_once = max(teacher.most_at_once, teacher.at_once)
         try:
             time.sleep(teacher.seconds)
-            self.answer(teacher.faults[turn] if turn < len(teacher.faults) else None, name)
+            fault = teacher.faults[turn] if turn < len(teacher.faults) else None
+            self.answer(fault, name, body["messages"][0]["content"])
         finally:
             with teacher.lock:
                 teacher.at_once -= 1
 
-    def answer(self, fault: int | str | None, name: str) -> None:
+    def answer(self, fault: int | str | None, name: str, asked: str) -> None:
         asked_about = re.search(r"ladder \d+", name)
-        message = {
-            part: text and text.replace("{ladder}", asked_about[0] if asked_about else "it")
-            for part, text in self.teacher.message.items()
-        }
+        ladder = asked_about[0] if asked_about else "it"
+        told = self.teacher.message
+        message = (
+            told(asked)
+            if callable(told)
+            else {part: text and text.replace("{ladder}", ladder) for part, text in told.items()}
+        )
         good = {
             "choices": [{"index": 0, "finish_reason": self.teacher.finish, "message": message}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 50},

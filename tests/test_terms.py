@@ -34,7 +34,7 @@ A `policy`, a safeguard and [some guard](https://somewhere).
 A policy in a box.
 ```
 
-Two Guards and one non-reasoning guard read **policies**. A guard, a policy, Cohen's kappa.
+Two Guards and one non reasoning guard read **policies**. A guard, a policy, Cohen's kappa.
 """
 
 
@@ -54,7 +54,7 @@ def test_first_uses_in_running_text_are_links_to_their_terms(built: str) -> None
     links = re.findall(r'href="book/glossary.html#term-([\w-]+)"[^>]*><span[^>]*>([^<]*)<', built)
     assert [(anchor, text.replace("’", "'")) for anchor, text in links] == [
         ("guard", "Guards"),
-        ("non-reasoning-guard", "non-reasoning guard"),
+        ("non-reasoning-guard", "non reasoning guard"),
         ("policy", "policies"),
         ("Cohen-s-kappa", "Cohen's kappa"),
     ]
@@ -67,3 +67,10 @@ def test_the_book_s_glossary_is_sorted_and_defines_each_term_once() -> None:
     blocks = (ROOT / "book" / "glossary.md").read_text().partition("{glossary}\n")[2].split("\n\n")
     firsts = [block.partition("\n")[0].lower() for block in blocks]
     assert firsts == sorted(firsts)
+
+
+def test_each_term_is_used_on_some_page() -> None:
+    pages = [page for page in (ROOT / "book").glob("*.md") if page.stem != "glossary"]
+    prose = "\n".join(page.read_text() for page in [*pages, *(ROOT / "notebooks").glob("*.ipynb")])
+    for term in terms.read(ROOT / "book" / "glossary.md"):
+        assert terms.pattern(terms.forms([term])).search(prose), term

@@ -6,6 +6,7 @@ are, and so does what has a role of its own.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,24 @@ def read(page: Path) -> list[str]:
 
 
 def forms(terms: list[str]) -> dict[str, str]:
-    """What each term may look like in a sentence, in small letters: itself and its plural."""
+    """What each term may look like in a sentence: itself and its plural; see `_plain`."""
     found: dict[str, str] = {}
     for term in terms:
         plural = f"{term[:-1]}ies" if term.endswith("y") else f"{term}s"
-        found |= {term.lower(): term, plural.lower(): term}
+        found |= {_plain(term): term, _plain(plural): term}
     return found
+
+
+def pattern(known: Iterable[str]) -> re.Pattern[str]:
+    """What finds any of the forms as a word of its own; the longest wins."""
+    longest = sorted(map(re.escape, known), key=len, reverse=True)
+    either = "|".join(longest).replace("\\ ", "[ -]").replace("'", "['’]")
+    return re.compile(rf"(?<![\w-])({either})(?![\w-])", re.IGNORECASE)
+
+
+def _plain(text: str) -> str:
+    """Without what differs from place to place: capitals, hyphens, curled apostrophes."""
+    return text.lower().replace("-", " ").replace("’", "'")
 
 
 class _Links(SphinxTransform):
@@ -55,16 +68,15 @@ class _Links(SphinxTransform):
         if self.env.docname == PAGE or not page.is_file():
             return
         known = forms(read(page))
-        longest = sorted(map(re.escape, known), key=len, reverse=True)
-        look = re.compile(rf"(?<![\w-])({'|'.join(longest)})(?![\w-])", re.IGNORECASE)
+        look = pattern(known)
         used: set[str] = set()
         for text in list(self.document.findall(nodes.Text)):
             if not _is_running(text):
                 continue
             pieces: list[nodes.Node] = []
             end = 0
-            for match in look.finditer(text.replace("’", "'")):
-                term = known[match[0].lower()]
+            for match in look.finditer(text):
+                term = known[_plain(match[0])]
                 if term not in used:
                     used.add(term)
                     said = text[match.start() : match.end()]
