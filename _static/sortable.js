@@ -23,7 +23,7 @@ document.addEventListener("DOMContentLoaded", () => {
       });
     });
   }
-  const scrollers = [...document.querySelectorAll(".rg-scroll, .wide-table")];
+  const scrollers = [...document.querySelectorAll(".rg-scroll")];
   for (const scroller of scrollers) {
     const cue = document.createElement("p");
     cue.className = "rg-cue";

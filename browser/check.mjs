@@ -72,7 +72,7 @@ async function narrow(page, path) {
   const { width, widest } = await page.evaluate(() => ({
     width: document.documentElement.scrollWidth,
     widest: [...document.querySelectorAll("main *")]
-      .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".rg-scroll, .wide-table, pre"))
+      .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".rg-scroll, pre"))
       .map((element) => element.outerHTML.slice(0, 100))[0],
   }));
   if (width > PHONE) wrong.add(`${path}: ${width} pixels wide on a phone: ${widest}`);

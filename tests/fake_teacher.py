@@ -27,10 +27,12 @@ class Teacher:
         faults: what happens to each question, in turn, before it is answered: a status, "hang",
             "cut" (half of the JSON), "junk", "empty" (JSON that holds nothing), "drop" (the
             connection).
+        refused: ladders about which every question is refused.
+        retry_after: what a 429 asks for.
         twice: whether each answer is sent twice, the second time unasked.
         seconds: before each answer.
-        message: what a good answer is, to the question that it is given or to any; `{ladder}` in
-            it is then the one that the question is about.
+        message: what a good answer is, to any question, where `{ladder}` is the one that it is
+            about; or to the one that is given.
         asked: how often each question came; answered: how often it was answered well.
     """
 
@@ -41,6 +43,8 @@ class Teacher:
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
+    refused: frozenset[str] = frozenset()
+    retry_after: str = "0.01"
     twice: bool = False
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -94,17 +98,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 teacher.at_once -= 1
 
     def answer(self, fault: int | str | None, name: str, asked: str) -> None:
+        asked_about = re.search(r"ladder \d+", name)
+        ladder = asked_about[0] if asked_about else "it"
+        told = self.teacher.message
+        message = (
+            told(asked)
+            if callable(told)
+            else {part: text and text.replace("{ladder}", ladder) for part, text in told.items()}
+        )
         good = {
-            "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": self.teacher.finish,
-                    "message": self.message(asked),
-                }
-            ],
+            "choices": [{"index": 0, "finish_reason": self.teacher.finish, "message": message}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 50},
         }
-        if fault == "drop":
+        if asked_about and asked_about[0] in self.teacher.refused:
+            self.send(400, json.dumps({"error": {"message": "no"}}))
+        elif fault == "drop":
             self.connection.close()
         elif fault == "hang":
             time.sleep(3)
@@ -125,22 +133,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if self.teacher.twice:
                 self.send(200, json.dumps(good))
 
-    def message(self, asked: str) -> dict[str, Any]:
-        message = self.teacher.message
-        if callable(message):
-            return message(asked)
-        about = re.search(r"ladder \d+", asked)
-        return {
-            part: text and text.replace("{ladder}", about[0] if about else "it")
-            for part, text in message.items()
-        }
-
     def send(self, status: int, text: str) -> None:
         content = text.encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         if status == 429:
-            self.send_header("retry-after", "0.01")
+            self.send_header("retry-after", self.teacher.retry_after)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

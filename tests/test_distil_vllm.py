@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reasoning_guards import backbones
-from reasoning_guards.distil import loop, serving
+from reasoning_guards.distil import blind, judge, loop, serving
 from reasoning_guards.distil.attempts import Item, attempts
 from reasoning_guards.distil.budget import Budget
 from reasoning_guards.distil.client import Endpoint
@@ -52,6 +52,18 @@ def test_a_real_server_is_asked_answers_and_is_ended(
         assert stored.content
         again = loop.run("full", series(), 4, store, askers, Budget(), 4, print)
         assert again.asked == 0
+        judged = spec.model_copy(update={"judge": model, "judging": Sampling(max_tokens=24)})
+        read = loop.run(
+            "read alone",
+            iter([blind.read(judged, "It is his.")]),
+            1,
+            store,
+            askers,
+            budget,
+            4,
+            print,
+        )
+        assert (read.states, read.asked) == ({"unreadable": 1}, judge.TRIES)
     with pytest.raises(serving.ServerError, match=r"server\.log"):  # noqa: SIM117
         with serving.serve(str(tmp_path / "nowhere"), tmp_path / "server.log"):
             pass

@@ -7,9 +7,14 @@ import pytest
 
 from reasoning_guards import artifacts, cli, traces
 from reasoning_guards.distil import annotation, quality, releases
+from reasoning_guards.distil.answers import Answer
+from reasoning_guards.distil.attempts import Item, Outcome, question
 from reasoning_guards.distil.releases import NoDistilledTracesError
 from reasoning_guards.distil.spec import Distillation, identity
+from reasoning_guards.distil.store import Store
 from reasoning_guards.distillation import asking
+from reasoning_guards.distillation.answered import Found
+from reasoning_guards.distillation.sources import Source
 from reasoning_guards.examples import Example, Policy
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Backbone, Recipe, TraceSpec
@@ -118,6 +123,8 @@ def test_what_is_shown_adds_up_and_finds_most_failures(cached: Path) -> None:
     assert list(rounds["Rejected"][:-1]) == list(rounds["Came in"][1:])
     counts = distilled.counts(shown).loc[MEADOW, "full"]
     assert counts["Kept"] == rounds["Passed"].sum()
+    rewrites = distilled.reasons(shown, 1)
+    assert rewrites.loc["over budget", "Recovered"] > 0
     measured = filtering.precision(shown)
     for name in ("cut off", "contradicts the label", "label leak"):
         assert measured.loc[name, "Precision"].startswith("1.00")
@@ -127,6 +134,43 @@ def test_what_is_shown_adds_up_and_finds_most_failures(cached: Path) -> None:
     assert not side_by_side.loc["rule, first answers", "Rejected by filters"].startswith("0.00")
     page = distilled.examples(shown, rejected=True).data
     assert page.count("<details>") == distilled.SHOWN
+
+
+@pytest.mark.parametrize("world", ["embedded", "hub"])
+def test_examples_are_shown_escaped_and_neither_harmful_ones_nor_any_of_real_sets(
+    tmp_path: Path, world: str
+) -> None:
+    known = corpora.load(MEADOW, "train")
+    harmless = next(e for e in known if not (e.prompt_harmful or e.response_harmful))
+    harmful = next(e for e in known if e.prompt_harmful)
+    spec, answers = Distillation(teacher="m"), Store(tmp_path / "a.jsonl")
+    for example, text in ((harmless, "<script>fine</script>"), (harmful, "taboo")):
+        asked = question(spec, "full", Item(example, "policy"), 0)
+        answers.add([(asked, Answer(text, "<img src=x>", "stop", False, 1, 1))])
+    source = Source(MEADOW, (harmless, harmful), ("full",))
+    outcomes = [Outcome(e.id, "kept", "", ((),)) for e in source.examples]
+    profile = PROFILE.model_copy(update={"world": world})
+    found = Found(profile, spec, [source], answers, {(MEADOW, "full"): outcomes})
+    page = distilled.examples(found, rejected=False).data
+    assert ("&lt;script&gt;fine" in page) == ("&lt;img" in page) == (world == "embedded")
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "taboo" not in page
+
+
+def test_labels_are_balanced_beside_those_of_what_was_kept(tmp_path: Path) -> None:
+    both = [
+        LADDER.model_copy(update={"id": str(n), "prompt_harmful": n < 3, "response_refusal": n < 1})
+        for n in range(4)
+    ]
+    bare = LADDER.model_copy(update={"id": "4", "response": None, "response_harmful": None})
+    source = Source("s", (*both, bare), ("full",))
+    outcomes = [Outcome(str(n), "kept" if n in (0, 3) else "lost") for n in range(5)]
+    spec = Distillation(teacher="m")
+    found = Found(PROFILE, spec, [source], Store(tmp_path / "a"), {("s", "full"): outcomes})
+    shown = distilled.balance(found)
+    assert list(shown.loc["s", "all"]) == ["5", "80%", "4", "0%", "25%"]
+    assert list(shown.loc["s", "kept"]) == ["2", "50%", "2", "0%", "50%"]
 
 
 def test_the_command_line_says_what_to_train_with(

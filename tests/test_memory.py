@@ -8,7 +8,7 @@ import transformers
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModelForCausalLM
 
-from reasoning_guards import architectures, chapters, cli, devices, memory, scheduler
+from reasoning_guards import architectures, chapters, cli, devices, local, memory, scheduler
 from reasoning_guards.architectures import Architecture
 from reasoning_guards.cards import CARDS
 from reasoning_guards.params import Profile
@@ -226,7 +226,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence_that_says_what_to_do():
 
 def test_a_run_on_gpus_that_are_too_small_is_refused_before_anything_starts(monkeypatch):
     monkeypatch.setattr(devices, "memories", lambda: [80.0, 80.0])
-    monkeypatch.setattr(scheduler, "Worker", lambda *_: pytest.fail("a worker was started"))
+    monkeypatch.setattr(local, "Worker", lambda *_: pytest.fail("a worker was started"))
     monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/there/python")
     with pytest.raises(memory.TooLittleMemoryError, match="Training of meta-llama"):
         scheduler.run(STUDY.generations(["nr"])[:1], STUDY.resources(), 1)

@@ -59,12 +59,14 @@ def test_defaults_are_the_smoke_profile(path):
 
 NUMBERS_THAT_NAME = re.compile(
     r"\{[\w:]+\}`[^`]*`|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$"  # roles, code, formulas
-    r"|Tables? \d+( and \d+)?|RQ\d|§[\d.]+|F1|Aegis 2\.0",
+    r"|Tables? \d+( and \d+)?|Figure \d+|A100|RQ\d|§[\d.]+|F1|Aegis 2\.0",
     re.DOTALL,
 )
 
 
-@pytest.mark.parametrize("page", ["claims", "paper_audit", "detectable_effects"])
+@pytest.mark.parametrize(
+    "page", ["claims", "paper_audit", "detectable_effects", "gpu_costs", "traces_explorer"]
+)
 def test_no_number_is_typed_in_prose(page):
     (path,) = (path for path in NOTEBOOKS if path.stem == page)
     cells = nbformat.read(path, 4).cells
@@ -137,7 +139,7 @@ for page in sys.argv[1:]:
 
 @pytest.mark.slow
 def test_the_pages_before_any_run_need_neither_a_model_library_nor_a_network():
-    pages = ("claims", "paper_audit", "detectable_effects")
+    pages = ("claims", "paper_audit", "detectable_effects", "gpu_costs", "traces_explorer")
     paths = [str(path) for path in NOTEBOOKS if path.stem in pages]
     assert len(paths) == len(pages)
     done = subprocess.run(

@@ -1,6 +1,7 @@
 """What is added to executed notebooks, and what is mended in built pages."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -90,6 +91,41 @@ def test_the_cost_of_a_study_counts_all_that_its_answers_wait_for_once():
     assert len(steps) == len(set(steps)) == plan.cost(STUDY).steps
     refined = next(iter(STUDY.variants["continual_sft"].guards.values()))
     assert {refined, refined.start, mining(refined)} <= set(steps)
+
+
+def test_the_first_page_says_at_which_scale_and_from_what_a_copy_was_made(folder):
+    said = (folder / "book" / "this_copy.md").read_text()
+    assert (
+        "profile `smoke`, `synthetic/llama-64`, 200 examples to learn from, 1 training seed, "
+        in said
+    )
+    assert "at most 2 examples a cell" in said
+    record = json.loads((folder / "provenance.json").read_text())
+    assert f"commit `{record['commit']}`, {record['state']}." in said
+    record["profile"] |= {"eval_examples": None, "n_train": None, "seeds": [0, 1]}
+    assert (
+        "all examples to learn from, 2 training seeds, all examples a cell"
+        in staging._this_copy(record)
+    )
+    assert (folder / "CITATION.cff").read_text() == (ROOT / "CITATION.cff").read_text()
+
+
+def test_formulas_become_mathml_and_their_typesetter_goes(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        '<script>window.MathJax = {"options": {}}</script>\n'
+        '<script defer="defer" src="https://somewhere/mathjax@3/tex-mml-chtml.js"></script>\n'
+        '<div class="math notranslate nohighlight">\n\\[a &lt; b_1\\]</div> '
+        '<span class="math notranslate">\\(c\\)</span> \\(d\\)'
+    )
+    finishing.finish(tmp_path)
+    text = page.read_text()
+    assert "script" not in text
+    assert re.findall(r'<(\w+) class="math[^>]*><math [^>]*display="(\w+)"', text) == [
+        ("div", "block"), ("span", "inline")
+    ]  # fmt: skip
+    assert "<mo>&#x0003C;</mo><msub><mi>b</mi><mn>1</mn></msub>" in text
+    assert text.endswith("</math></span> \\(d\\)")
 
 
 def test_a_page_keeps_its_text_and_loses_what_is_remote(tmp_path):

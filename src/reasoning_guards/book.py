@@ -14,13 +14,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reasoning_guards import finishing, scheduler, staging
+import yaml
+
+from reasoning_guards import finishing, onefile, scheduler, staging
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 
 Report = Callable[[str], None]
 
+_PAGES = "pages"
 # Its module runs nothing by itself, and its script may not be on the path.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -112,7 +115,7 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
             executed.result()
     report("Building the pages ...")
     staging.stage(stage, profile)
-    built = stage.parent / "pages"
+    built = stage.parent / _PAGES
     done = subprocess.run(  # noqa: S603
         [
             sys.executable, "-c", _JUPYTER_BOOK, "build", str(stage), "--path-output", str(built),
@@ -132,6 +135,26 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
         first = complaints[0].strip() if complaints else "see the log"
         raise BookFailedError(f"The book does not build: {first} (log: {log}).")
     return page.resolve()
+
+
+def one_file(profile: Profile, output: Path, report: Report) -> Path:
+    """The whole book in one file, from the pages that are there; without any they are built.
+
+    Returns:
+        The file.
+
+    Raises:
+        BookFailedError: as `build`.
+    """
+    folder = (output / profile.profile).resolve()
+    pages = folder / _PAGES / "_build" / "html"
+    if not pages.is_dir():
+        build(profile, output, report)
+    contents = yaml.safe_load(Path("_toc.yml").read_text())
+    chapters = [page["file"] for part in contents["parts"] for page in part["chapters"]]
+    target = folder / "reasoning-guards.html"
+    onefile.write(pages, [contents["root"], *chapters], target)
+    return target
 
 
 def _fold_parameters(notebook: Path) -> None:

@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         ("examine", _examine, "have the judge read traces alone, of teachers and trained guards"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
+        ("one-file", _one_file, "put the book's pages into one file, to archive or to send on"),
         ("evaluate", _evaluate, "ask a profile's released guards, write and score predictions"),
         ("export", _export, "write a chapter's predictions to a parquet file, without any text"),
         ("score", _score, "score a file of predictions, exported here or made elsewhere"),
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
             "-p", dest="changes", nargs=2, metavar=("NAME", "VALUE"), action="append", default=[],
             help=text,
         )  # fmt: skip
-        if name in ("chapter", "book"):
+        if name in ("chapter", "book", "one-file"):
             sub.add_argument("--build", type=Path, default=Path("_build"), help="output folder")
         sub.set_defaults(command=command)
     return parser
@@ -114,7 +115,7 @@ def _run(parsed: argparse.Namespace) -> None:
 
 def _distil(parsed: argparse.Namespace) -> int:
     from reasoning_guards.distillation import asking
-    from reasoning_guards.report import distilled
+    from reasoning_guards.report import ended
 
     profile = _profile(parsed)
     if parsed.sheet or parsed.filled:
@@ -130,17 +131,17 @@ def _distil(parsed: argparse.Namespace) -> int:
             say(annotated.agreement(said, drawn).to_string())
         return 0
     done = asking.run(profile, say, parsed.examples)
-    say(distilled.summary(done))
+    say(ended.distilled(done))
     return 0 if done.name else 1
 
 
 def _examine(parsed: argparse.Namespace) -> int:
     from reasoning_guards.distillation import examining
-    from reasoning_guards.report import distilled
+    from reasoning_guards.report import ended
 
     profile = _profile(parsed)
     done = examining.examine(profile, say)
-    say(distilled.examined(done))
+    say(ended.examined(done))
     return 1 if done.run.stopped else 0
 
 
@@ -156,6 +157,13 @@ def _book(parsed: argparse.Namespace) -> None:
 
     profile = _profile(parsed)
     say(f"Open {book.build(profile, parsed.build, say)}")
+
+
+def _one_file(parsed: argparse.Namespace) -> None:
+    from reasoning_guards import book
+
+    profile = _profile(parsed)
+    say(f"Open {book.one_file(profile, parsed.build, say)}")
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:

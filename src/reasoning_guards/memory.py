@@ -26,7 +26,7 @@ GIB = 2**30
 FREE_SHARE = 0.08
 FOR_VLLM = 2 * GIB
 # TRL's fused loss looks at so many positions and words at a time (trl.kernels.chunked_logprob).
-TILE = 4096 * 32768
+POSITIONS, WORDS = 4096, 32768
 
 
 class TooLittleMemoryError(UserError):
@@ -95,7 +95,7 @@ def training(
         "weights": weights / gpus + copies,
         "gradients": 4 * trained / gpus,
         "optimiser": 8 * trained / gpus,
-        "logits": TILE * compute + head,
+        "logits": min(tokens, POSITIONS) * min(shape.vocabulary, WORDS) * compute + head,
         # With a layer's own stand the gradients of them, at most as much again.
         "activations": inputs + 2 * layer
         if resources.gradient_checkpointing

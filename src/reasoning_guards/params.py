@@ -29,6 +29,9 @@ from reasoning_guards.refinements import PreferenceLoss
 # and modules, is none: the cell that reads the parameters may be run again after the others.
 _KINDS = (int, float, str, list, type(None))
 
+TRIED = ("grpo_temperatures", "learning_rates_grpo", "grpo_betas", "grpo_groups")
+"""Parameters of which each value but the first is tried in a run of its own."""
+
 
 class ParameterError(UserError):
     """A parameter is unknown or has a value it cannot have."""
@@ -75,6 +78,13 @@ class Profile(BaseModel):
         dpo_beta, dpo_loss, dpo_reference: as `refinements.Preference` has them.
         dpo_pairs: at most so many of a right and a wrong answer to each difficult example.
         epochs_dpo, learning_rate_dpo: of preference optimisation.
+        grpo_temperatures, learning_rates_grpo, grpo_betas, grpo_groups: of policy optimisation
+            (Appendix F), as `refinements.GroupRelative` has them. A run takes the first of each;
+            each other one is tried in a run of its own, beside the first of the others.
+        grpo_batch_size: answers per optimiser step. epochs_grpo: passes over the difficult.
+        grpo_prompt, grpo_response, grpo_false_positive, grpo_false_negative, grpo_form,
+            grpo_length: the reward, as `refinements.Reward` has it.
+        grpo_engine: what writes the answers that are rewarded; vLLM needs a GPU for that.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
         released: guards that others released, by their names in `guards.GUARDS`, as rows of RQ1,
@@ -157,6 +167,21 @@ class Profile(BaseModel):
     dpo_pairs: Annotated[int, Field(ge=1)] = 4
     epochs_dpo: Annotated[int, Field(ge=1)] = 1
     learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    grpo_temperatures: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [1.0]
+    learning_rates_grpo: Annotated[
+        list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)
+    ] = [3e-4]
+    grpo_betas: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)] = [0.01]
+    grpo_groups: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] = [4]
+    grpo_batch_size: Annotated[int, Field(ge=2)] = 16
+    epochs_grpo: Annotated[int, Field(ge=1)] = 2
+    grpo_prompt: Annotated[float, Field(ge=0)] = 1.0
+    grpo_response: Annotated[float, Field(ge=0)] = 1.0
+    grpo_false_positive: Annotated[float, Field(ge=0)] = 0.5
+    grpo_false_negative: Annotated[float, Field(ge=0)] = 1.0
+    grpo_form: Annotated[float, Field(ge=0)] = 0.2
+    grpo_length: Annotated[float, Field(ge=0)] = 0.0
+    grpo_engine: Engine = "transformers"
     precision: Literal["float32", "bfloat16"] = "float32"
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -192,11 +217,14 @@ class Profile(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    executor: Literal["local", "slurm"] = "local"
+    slurm_minutes: Annotated[int, Field(ge=1)] = 240
+    slurm_options: dict[str, bool | int | str] = {}
 
-    @field_validator("seeds", mode="before")
+    @field_validator("seeds", *TRIED, mode="before")
     @classmethod
-    def _one_seed_is_a_list(cls, value: object) -> object:
-        return [value] if isinstance(value, int) else value
+    def _one_is_a_list(cls, value: object) -> object:
+        return [value] if isinstance(value, int | float | str) else value
 
     @field_validator("*", mode="before")
     @classmethod
@@ -206,12 +234,13 @@ class Profile(BaseModel):
             raise ValueError("input should not be yes or no")
         return value
 
-    @field_validator("seeds")
+    @field_validator("seeds", *TRIED)
     @classmethod
-    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("each seed should be there once")
-        return seeds
+    def _each_is_there_once(cls, values: list[float], info: ValidationInfo) -> list[float]:
+        if len(set(values)) < len(values):
+            one = "seed" if info.field_name == "seeds" else "value"
+            raise ValueError(f"each {one} should be there once")
+        return values
 
     @field_validator("sizes", "budgets")
     @classmethod
@@ -233,6 +262,10 @@ class Profile(BaseModel):
                 "difficult_least, difficult_most and mining_generations should not fall in this "
                 "order"
             )
+        if any(self.grpo_batch_size % group for group in self.grpo_groups):
+            raise ValueError("grpo_batch_size should be a multiple of each of grpo_groups")
+        if self.grpo_batch_size % min(self.grpo_batch_size, self.train_batch_per_device):
+            raise ValueError("grpo_batch_size should be a multiple of train_batch_per_device")
         for kind in ("reasoning", "non_reasoning"):
             if getattr(self, f"max_new_tokens_{kind}") >= self.max_length:
                 raise ValueError(f"max_new_tokens_{kind} should be below max_length")

@@ -9,7 +9,6 @@ in flight.
 """
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +25,8 @@ SAY_EVERY = 10.0
 """Seconds between two lines of progress."""
 
 GIVE_UP = 5
-"""Questions in a row without an answer after which an endpoint is taken to be down."""
+"""Questions in a row without an answer after which an endpoint is taken to be down; one that has
+answered before may refuse any number of them."""
 
 
 class Asker(Protocol):
@@ -121,7 +121,7 @@ class _Loop:
         self._askers, self._budget, self._say, self._total = askers, budget, say, total
         self._run = Run()
         self._in_flight = 0
-        self._failed_in_a_row = 0
+        self._failed_in_a_row, self._answered = 0, False
         self._unwritten: list[tuple[Question, Answer, asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
 
@@ -160,7 +160,8 @@ class _Loop:
             ended: Ended = done.value
             return ended.state
         except NoAnswerError as error:
-            self._failed_in_a_row += 1
+            if not (error.refused and self._answered):
+                self._failed_in_a_row += 1
             if self._failed_in_a_row >= GIVE_UP and self._run.stopped is None:
                 self._run.stopped = f"{GIVE_UP} questions in a row without an answer ({error})"
             return "unanswered"
@@ -178,7 +179,7 @@ class _Loop:
             try:
                 self._run.asked += 1
                 answer = await self._askers[question.model].ask(question)
-                self._failed_in_a_row = 0
+                self._failed_in_a_row, self._answered = 0, True
                 await self._written(question, answer)
             finally:
                 self._in_flight -= 1
@@ -201,14 +202,15 @@ class _Loop:
                 await asyncio.to_thread(self._store.add, [(q, a) for q, a, _ in batch])
             except OSError as error:
                 for _, _, done in batch:
-                    done.set_exception(error)
+                    if not done.done():
+                        done.set_exception(error)
                 continue
             for _, _, done in batch:
                 if not done.done():
                     done.set_result(None)
 
     async def _speak(self, started: float) -> None:
-        for _ in itertools.count():
+        while True:
             await asyncio.sleep(SAY_EVERY)
             self._say(self._progress(time.monotonic() - started))
 

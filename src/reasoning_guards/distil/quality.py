@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 from reasoning_guards.datasets import aegis2, wildguardmix
 from reasoning_guards.datasets.rows import read
-from reasoning_guards.distil import sentences
+from reasoning_guards.distil import phrases, sentences
 from reasoning_guards.distil.blind import Reading
 from reasoning_guards.examples import Example, Policy
 from reasoning_guards.synthetic import corpora, grammar
 
-_WORD = re.compile(r"[^\W_]++")
 _SAID = {
     "unharmful": False, "harmless": False, "safe": False, "acceptable": False, "benign": False,
     "harmful": True, "unsafe": True,
@@ -86,8 +85,7 @@ def conclusions(trace: str) -> Sides:
         said: list[bool | None] = [None, None]
         about = 0
         before = ""
-        for match in _WORD.finditer(sentence.lower()):
-            word = match[0]
+        for word in phrases.words(sentence):
             about = 0 if word in _PROMPT else 1 if word in _RESPONSE else about
             if word in _SAID:
                 said[about] = _SAID[word] != (before in _NEGATIONS)
@@ -109,8 +107,8 @@ def names_annotated(trace: str, annotated: Sequence[str]) -> bool | None:
 
 def cites(example: Example, trace: str) -> bool:
     """Whether it repeats three words of the judged texts in a row, or two that are long."""
-    words = _words(trace)
-    judged = [_words(example.prompt), _words(example.response or "")]
+    words = list(phrases.words(trace))
+    judged = [list(phrases.words(text)) for text in (example.prompt, example.response or "")]
     for length, least in ((_QUOTED_WORDS, 1), (2, _LONG)):
         runs = {run for text in judged for run in _runs(text, length, least)}
         if runs & set(_runs(words, length, least)):
@@ -176,12 +174,8 @@ MEASURES: dict[str, Callable[[Trace], bool | None]] = {
 
 def _mentions(trace: str, name: str) -> bool:
     """Whether the trace has a word of the name, or one that begins as a long one does."""
-    stems = {word[:6] for word in _words(name) if len(word) > _LONG - 1}
-    return any(word[:6] in stems for word in _words(trace))
-
-
-def _words(text: str) -> list[str]:
-    return [match[0].lower() for match in _WORD.finditer(text)]
+    stems = {word[:6] for word in phrases.words(name) if len(word) > _LONG - 1}
+    return any(word[:6] in stems for word in phrases.words(trace))
 
 
 def _runs(words: Sequence[str], length: int, least: int) -> list[tuple[str, ...]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from reasoning_guards import resources
 from reasoning_guards.chapters import benchmarks
 from reasoning_guards.distil import loop
-from reasoning_guards.distil.attempts import Item, Outcome, attempts
+from reasoning_guards.distil.answers import Answer
+from reasoning_guards.distil.attempts import Item, Outcome, attempts, question
 from reasoning_guards.distil.rehearsal import NAME as RULE
 from reasoning_guards.distil.releases import Part
 from reasoning_guards.distil.spec import Distillation, Stage
@@ -87,3 +88,13 @@ def traced(
         trace = outcome(wanted, stage, item, answers).trace
         if trace is not None:
             yield item.example, trace
+
+
+def first_answers(found: Found, stage: Stage = "full") -> Iterator[tuple[Item, Outcome, Answer]]:
+    """What was answered first about each example, with what became of it, as far as it is there."""
+    for source in found.sources:
+        asked = items(found.spec, source, stage, found.answers)
+        for item, ended in zip(asked, found.outcomes[source.dataset, stage], strict=True):
+            answer = found.answers.get(question(found.spec, stage, item, 0))
+            if answer is not None:
+                yield item, ended, answer

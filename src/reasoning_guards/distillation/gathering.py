@@ -64,10 +64,7 @@ def _teachers(
                 yield _told(example, text, annotated())
 
     def first() -> Iterator[Trace]:
-        for item in answered.items(found.spec, source, stage, found.answers):
-            answer = found.answers.get(attempts.question(found.spec, stage, item, 0))
-            if answer is None:
-                continue
+        for item, _, answer in answered.first_answers(found, stage):
             candidate = attempts.as_candidate(stage, item, answer)
             told = _told(item.example, candidate.trace, annotated())
             if candidate.answer is not None:
@@ -115,10 +112,13 @@ def _written(study: Study, name: str) -> Iterator[Trace]:
             cell = cells[of]
             verdict = None if pd.isna(predicted) else bool(predicted)
             annotated = quality.annotations(cell.dataset, cell.split, cell.revision)
-            label, said = (
-                (s, None) if cell.task == "prompt" else (None, s) for s in (truth, verdict)
+            yield Trace(
+                shown[of][example],
+                thinking,
+                _alone(cell.task, truth),
+                _alone(cell.task, verdict),
+                annotated.get(example, ()),
             )
-            yield Trace(shown[of][example], thinking, label, said, annotated.get(example, ()))
 
 
 def _told(example: Example, text: str, annotated: Mapping[str, Sequence[str]]) -> Trace:

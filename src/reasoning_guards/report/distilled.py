@@ -1,6 +1,6 @@
 """What a distillation came to, as its chapter and the command line show it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.distil import attempts, sentences
-from reasoning_guards.distil.attempts import Item, Outcome
-from reasoning_guards.distil.budget import Budget
+from reasoning_guards.distil import sentences
+from reasoning_guards.distil.attempts import Outcome
 from reasoning_guards.distil.releases import Part
 from reasoning_guards.distil.spec import Stage
 from reasoning_guards.distil.tally import tally
-from reasoning_guards.distillation import answered, asking, examining
+from reasoning_guards.distillation import answered, asking
 from reasoning_guards.distillation.answered import Found
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
@@ -35,26 +34,6 @@ def found(profile: Profile) -> Found:
     """
     asking.rehearse(profile, benchmarks.set_name(profile.train_set))
     return answered.find(profile)
-
-
-def summary(done: asking.Distilled) -> str:
-    """What the command line says at the end."""
-    lines = []
-    for (dataset, stage), counted in done.tallies.items():
-        states = ", ".join(f"{count:,} {state}" for state, count in counted.states.items())
-        lines.append(f"{dataset}, {stage}: {states or 'nothing to do'}")
-        for (number, reason), count in sorted(counted.rejected.items()):
-            lines.append(f"  round {number + 1}: {count:,} rejected: {reason}")
-    end = f"Train with `teacher: {done.name}`." if done.name else _stopped(done.stopped)
-    return "\n".join([*lines, _spent(done.asked, done.budget), end])
-
-
-def examined(done: examining.Examined) -> str:
-    """The same for the traces that a judge read alone."""
-    states = ", ".join(f"{count:,} {state}" for state, count in done.run.states.items())
-    end = [_stopped(done.run.stopped)] if done.run.stopped else []
-    said = f"{done.traces:,} traces: {states or 'none is there to read'}"
-    return "\n".join([said, _spent(done.run.asked, done.budget), *end])
 
 
 def counts(shown: Found) -> pd.DataFrame:
@@ -136,14 +115,12 @@ def examples(shown: Found, *, rejected: bool, count: int = SHOWN) -> "Markdown":
     """Some first answers as text, with what was said of them: escaped and folded away, of harmless
     examples of the embedded world alone. No page shows texts of real sets."""
     parts: list[str] = []
-    for item, outcome in _first_answers(shown) if shown.profile.world == "embedded" else ():
+    embedded = shown.profile.world == "embedded"
+    for item, outcome, answer in answered.first_answers(shown) if embedded else ():
         example = item.example
         if example.prompt_harmful or example.response_harmful:
             continue
         if not outcome.rounds or bool(outcome.rounds[0]) != rejected:
-            continue
-        answer = shown.answers.get(attempts.question(shown.spec, "full", item, 0))
-        if answer is None:
             continue
         said = ", ".join(outcome.rounds[0]) or "passed"
         text = f"{example.prompt}\n\n{answer.reasoning}\n\n{answer.content}"
@@ -178,26 +155,9 @@ def numbers(shown: Found) -> dict[str, str]:
     }
 
 
-def _spent(asked: int, spent: Budget) -> str:
-    return (
-        f"{asked:,} questions asked now; {spent.answers:,} answers used, "
-        f"{spent.spent_tokens:,} tokens, {spent.spent:,.2f} spent in all."
-    )
-
-
-def _stopped(why: str | None) -> str:
-    return f"Stopped: {why}. What was answered is kept: run again to go on."
-
-
 def _of(shown: Found, stage: Stage) -> list[Outcome]:
     """All sets' outcomes at one length."""
     return [o for (_, of), outcomes in shown.outcomes.items() if of == stage for o in outcomes]
-
-
-def _first_answers(shown: Found) -> Iterator[tuple[Item, Outcome]]:
-    for source in shown.sources:
-        items = answered.items(shown.spec, source, "full", shown.answers)
-        yield from zip(items, shown.outcomes[source.dataset, "full"], strict=True)
 
 
 def _labels(examples: Sequence[Example]) -> dict[str, str]:
