@@ -35,6 +35,6 @@ document.addEventListener("DOMContentLoaded", () => {
       scroller.classList.toggle("overflows", scroller.scrollWidth > scroller.clientWidth + 1);
     }
   };
-  measure();
-  window.addEventListener("resize", measure);
+  const watch = new ResizeObserver(measure);
+  scrollers.forEach((scroller) => watch.observe(scroller));
 });

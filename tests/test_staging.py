@@ -5,16 +5,19 @@ import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 from reasoning_guards import artifacts, chapters, finishing, plan, staging
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import mining
+from reasoning_guards.report import frames
 
 ROOT = Path(__file__).parents[1]
 PROFILE = Profile(eval_examples=2)
 STUDY = chapters.rq6_difficult_samples(PROFILE)
 NAME = STUDY.chapter
+FRAME = pd.DataFrame({"a": [1]})
 
 
 @pytest.fixture
@@ -25,13 +28,21 @@ def folder(tmp_path, monkeypatch):
     for name, seconds in ((NAME, 12.4), ("prompts", 3.0)):
         notebook = nbformat.v4.new_notebook(metadata={"papermill": {"duration": seconds}})
         notebook.cells = [nbformat.v4.new_markdown_cell(text) for text in ("# Title", "Text.")]
+        table = nbformat.v4.new_output("display_data", {"text/html": frames.html(FRAME)})
+        cell = nbformat.v4.new_code_cell("frame", outputs=[table])
+        cell.metadata["mystnb"] = {"figure": {"name": "tab-one"}}
+        notebook.cells.append(cell)
         nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
     staging.stage(tmp_path, PROFILE)
     return tmp_path
 
 
+def read(folder, name):
+    return nbformat.read(folder / "notebooks" / f"{name}.ipynb", 4).cells
+
+
 def cells(folder, name):
-    return [c.source for c in nbformat.read(folder / "notebooks" / f"{name}.ipynb", 4).cells]
+    return [cell.source for cell in read(folder, name) if cell.cell_type == "markdown"]
 
 
 def test_a_chapter_says_below_its_title_how_it_is_run_again_and_at_what_cost(folder):
@@ -48,6 +59,14 @@ def test_a_page_without_a_study_has_no_box_and_both_say_what_they_are_made_from(
     assert "executed in 3 s" in cells(folder, "prompts")[-1]
     assert "run <code>" not in cells(folder, "prompts")[-1]
     assert f"run <code>{staging.run_id(STUDY)}</code>" in cells(folder, NAME)[-1]
+
+
+def test_a_table_s_file_is_called_as_the_table_is(folder):
+    (cell,) = (c for c in read(folder, NAME) if c.cell_type == "code")
+    shown = cell.outputs[0].data["text/html"]
+    assert 'download="tab-one.csv"' in shown
+    assert 'aria-label="Table tab-one"' in shown
+    assert frames.renamed(shown, "tab-two") == shown
 
 
 def test_the_record_holds_every_parameter_and_what_each_page_is_made_from(folder):

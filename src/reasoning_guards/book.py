@@ -47,7 +47,7 @@ def run_study(profile: Profile, report: Report) -> None:
     scheduler.run(values, studies[0].resources(), profile.workers, report)
 
 
-def execute(chapter: str, parameters: Path, profile: Profile, output: Path, report: Report) -> Path:
+def execute(chapter: str, profile: Profile, output: Path, report: Report) -> Path:
     """Execute one chapter with papermill; its notebook computes what it lacks.
 
     Returns:
@@ -76,7 +76,7 @@ def execute(chapter: str, parameters: Path, profile: Profile, output: Path, repo
         papermill.execute_notebook(
             str(source),
             str(unfinished),
-            parameters=yaml.safe_load(parameters.read_text()),
+            parameters=profile.model_dump(mode="json"),
             kernel_name="python3",
             progress_bar=False,
             request_save_on_cell_execute=False,
@@ -94,7 +94,7 @@ def execute(chapter: str, parameters: Path, profile: Profile, output: Path, repo
     return target
 
 
-def build(parameters: Path, profile: Profile, output: Path, report: Report) -> Path:
+def build(profile: Profile, output: Path, report: Report) -> Path:
     """Everything, in order; warnings of the book builder are errors.
 
     Returns:
@@ -109,7 +109,7 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     with ThreadPoolExecutor(profile.workers) as pool:
         # What they need is made; reading it takes each a kernel, and those can run side by side.
         for executed in [
-            pool.submit(execute, notebook.stem, parameters, profile, output, report)
+            pool.submit(execute, notebook.stem, profile, output, report)
             for notebook in sorted(Path("notebooks").glob("*.ipynb"))
         ]:
             executed.result()
@@ -137,7 +137,7 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     return page.resolve()
 
 
-def one_file(parameters: Path, profile: Profile, output: Path, report: Report) -> Path:
+def one_file(profile: Profile, output: Path, report: Report) -> Path:
     """The whole book in one file, from the pages that are there; without any they are built.
 
     Returns:
@@ -149,7 +149,7 @@ def one_file(parameters: Path, profile: Profile, output: Path, report: Report) -
     folder = (output / profile.profile).resolve()
     pages = folder / _PAGES / "_build" / "html"
     if not pages.is_dir():
-        build(parameters, profile, output, report)
+        build(profile, output, report)
     contents = yaml.safe_load(Path("_toc.yml").read_text())
     chapters = [page["file"] for part in contents["parts"] for page in part["chapters"]]
     target = folder / "reasoning-guards.html"

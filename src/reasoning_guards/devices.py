@@ -46,3 +46,21 @@ def of_worker(value: Work, worker: int, visible: Sequence[str], resources: Resou
     wanted = span if any(one.engine == "vllm" for one in asked(value)) else 1
     first = worker * span
     return [visible[(first + place) % len(visible)] for place in range(wanted) if visible]
+
+
+def memories() -> list[float]:
+    """GiB of each GPU that this process may use; none where the driver cannot be asked of them."""
+    named = visible()
+    try:
+        done = subprocess.run(  # noqa: S603
+            [  # noqa: S607
+                "nvidia-smi", f"--id={','.join(named)}", "--query-gpu=memory.total",
+                "--format=csv,noheader,nounits",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )  # fmt: skip
+        return [float(line) / 1024 for line in done.stdout.split()] if named else []
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return []

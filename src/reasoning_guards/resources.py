@@ -17,6 +17,9 @@ class Resources(BaseModel):
         gradient_checkpointing: recompute activations to save memory.
         gpu_memory: share of a GPU's memory that vLLM may take.
         tensor_parallel: GPUs one vLLM engine spans.
+        executor: "local", child processes of this machine, or "slurm", jobs of a cluster.
+        slurm_minutes: time limit of a job; one that reaches it is queued again, three times.
+        slurm_options: further options of `sbatch` by their names, such as `partition`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +30,9 @@ class Resources(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: float = 0.9
     tensor_parallel: int = 1
+    executor: Literal["local", "slurm"] = "local"
+    slurm_minutes: int = 240
+    slurm_options: dict[str, bool | int | str] = {}
 
 
 def cache_folder() -> Path:

@@ -16,6 +16,7 @@ import yaml
 from reasoning_guards import artifacts, checkout, params, plan
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
+from reasoning_guards.report import frames
 from reasoning_guards.report.provenance import run_id
 from reasoning_guards.study import Study
 
@@ -107,10 +108,19 @@ def _of_study(study: Study) -> dict[str, Any]:
 
 
 def _complete(path: Path, record: Mapping[str, Any], study: Study | None) -> None:
-    """Put the box after a chapter's title, and a line on what the page is made from at its end."""
+    """Put the box after a chapter's title, and a line on what the page is made from at its end.
+
+    A table's file is called as the table is.
+    """
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        for output in cell.get("outputs", []) if name else []:
+            shown = output.get("data", {})
+            if "text/html" in shown:
+                shown["text/html"] = frames.renamed(shown["text/html"], name)
     if study is not None:
         box = nbformat.v4.new_markdown_cell(rerun_box(study), id="rerun-box")
         notebook.cells.insert(1, box)

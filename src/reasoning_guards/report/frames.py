@@ -12,6 +12,9 @@ from reasoning_guards.study import Study
 
 Way = Literal["max", "min"]
 
+NAMELESS = "table"
+"""What a table is called that has no name of its own."""
+
 LONG = 10
 """With more rows than that a table can be sorted by a click on a heading."""
 
@@ -60,7 +63,7 @@ def linked(frame: pd.DataFrame, column: str, pages: Mapping[str, str]) -> pd.Dat
 def html(frame: pd.DataFrame) -> str:
     """The frame as a table that scrolls by itself where it is wide; all texts in it are inert."""
     about = frame.attrs
-    name = about.get("name", "table")
+    name = about.get("name", NAMELESS)
     wins = {
         column: _winners(frame.drop(index=about.get("apart", []))[column], way)
         for column, way in about.get("best", {}).items()
@@ -91,6 +94,13 @@ def html(frame: pd.DataFrame) -> str:
         f"{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>"
         f'<p class="rg-below">{" · ".join(below)}</p></div>'
     )
+
+
+def renamed(shown: str, name: str) -> str:
+    """A table without a name of its own, as HTML, under this one."""
+    for part in ('download="{}.csv"', 'aria-label="Table {}"'):
+        shown = shown.replace(part.format(NAMELESS), part.format(escape(name)))
+    return shown
 
 
 def install() -> None:

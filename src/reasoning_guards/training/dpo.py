@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoning_guards import backbones, mining
+from reasoning_guards.prompts import plain_tokens
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.refinements import Preference
 from reasoning_guards.resources import Resources
@@ -50,9 +51,9 @@ def train(
     names, learnt = pairs(recipe, second, rows, tokenizer)
     set_seed(recipe.seed)
     trainer = OnTokens(
-        model=_load(str(start), None, "float32"),
+        model=backbones.load(str(start), None, "float32"),
         # Without one, TRL would load what the model's configuration names, whatever that is.
-        ref_model=_load(*_reference(recipe, second, start), second.sft.precision),
+        ref_model=backbones.load(*_reference(recipe, second, start), second.sft.precision),
         processing_class=tokenizer,
         train_dataset=Dataset.from_list(learnt),
         args=DPOConfig(
@@ -86,7 +87,7 @@ def pairs(
     found = mining.pairs(rows, names, second.pairs_per_example, recipe.seed)
 
     def ids(row: mining.Row) -> list[int]:
-        written: list[int] = tokenizer(row["text"], add_special_tokens=False)["input_ids"]
+        written = plain_tokens(tokenizer, row["text"])
         return [*written, tokenizer.eos_token_id] if row["finish"] == "stop" else written
 
     return names, [
@@ -104,12 +105,3 @@ def _reference(recipe: Recipe, second: Preference, start: Path) -> tuple[str, st
     if second.reference == "start":
         return str(start), None
     return backbones.source(recipe.backbone)
-
-
-def _load(name: str, revision: str | None, precision: str) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(
-        name, revision=revision, dtype=getattr(torch, precision)
-    )

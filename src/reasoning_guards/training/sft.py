@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import backbones, datasets
+from reasoning_guards import backbones, chat, datasets
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import SFT, Recipe
 from reasoning_guards.resources import Resources
@@ -54,9 +54,8 @@ def fit(
         source: folder or hub id of the weights and the tokenizer, and the revision.
         again: lessons learnt beside the recipe's.
     """
-    import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers import AutoTokenizer, set_seed
     from trl import SFTConfig, SFTTrainer
 
     require_one_device(resources)
@@ -64,7 +63,8 @@ def fit(
     tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     set_seed(recipe.seed)
     # Weights in float32: at learning rates near 1e-6 a step is below bfloat16's resolution.
-    model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
+    model = backbones.load(name, revision, "float32")
+    chat.prepare(tokenizer, model)
     data = tokenise(recipe, tokenizer, again)
     appended = recipe.mix is not None and recipe.mix.order == "appended"
     trainer = SFTTrainer(
