@@ -629,6 +629,41 @@ MUTATIONS = (
         '{**options, "add_generation_prompt": True}',
         "test_guards.py",
     ),
+    Mutation(
+        "the explorer shows texts of sets that may do harm",
+        "report/explorer.py",
+        "    embedded = each.cell.dataset in corpora.SETS",
+        "    embedded = True",
+        "test_report_explorer.py",
+    ),
+    Mutation(
+        "the explorer takes whatever is called harmful for right",
+        "report/explorer.py",
+        "    elif said == harmful:",
+        "    elif said:",
+        "test_report_explorer.py",
+    ),
+    Mutation(
+        "a star on what most rows of a table share",
+        "report/frames.py",
+        "    return places if 2 * len(places) <= len(numbers) else set()",
+        "    return places",
+        "test_report_frames.py",
+    ),
+    Mutation(
+        "a link that leads to another page's place of that name in the one file",
+        "onefile.py",
+        """        link["href"] = f"#{place}--{str(link['href'])[1:]}\"""",
+        """        link["href"] = str(link["href"])""",
+        "test_onefile.py",
+    ),
+    Mutation(
+        "formulas that only a remote script can set",
+        "finishing.py",
+        "        mended = _FORMULA.sub(_mathml, mended)",
+        "",
+        "test_staging.py",
+    ),
 )
 
 
@@ -645,6 +680,7 @@ def caught_by(mutation: Mutation) -> list[str]:
             "_static",
             "_toc.yml",
             "_config.yml",
+            "CITATION.cff",
             "pyproject.toml",
         ):
             source = ROOT / part
