@@ -26,7 +26,7 @@ BEHIND = {
     "prompts": ["prompts.py", "templates/*"],
     "guards": ["guards/*.py", "guards/templates/*"],
     "traces": ["traces/*.py", "synthetic/teacher.py", "distil/releases.py"],
-    "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")],
+    "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft", "lora")],
     "refinement": [
         "training/refine.py",
         "training/continual.py",

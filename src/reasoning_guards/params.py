@@ -65,6 +65,8 @@ class Profile(BaseModel):
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
         batch_size: sequences per optimiser step.
         max_length: tokens of prompt and answer together.
+        lora_rank: of the adapters that are trained in place of all weights, with learning rates
+            about ten times as high; None for full fine-tuning.
         n_mined: training examples that a trained guard is asked, to find those that are difficult
             for it (§5.6), or None for the whole training split.
         mining_generations, mining_temperature: how its answers to them are drawn.
@@ -80,7 +82,8 @@ class Profile(BaseModel):
             RQ7, RQ8 and inference time.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
-        workers: child processes at once; on GPUs each has `tensor_parallel` of them.
+        workers: child processes at once; on GPUs each has `tensor_parallel` of them, or
+            `gpus_per_training` if these are more.
         teacher_model: whom `distil` asks: "rule" in the embedded world, else a model's name.
         teacher_url: of its OpenAI-compatible endpoint; empty starts vLLM on this machine.
         teacher_prompt: Appendix H as we mend it, or as it is printed.
@@ -153,6 +156,7 @@ class Profile(BaseModel):
     epochs_dpo: Annotated[int, Field(ge=1)] = 1
     learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     precision: Literal["float32", "bfloat16"] = "float32"
+    lora_rank: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     generations: Annotated[int, Field(ge=1)] = 1
@@ -185,6 +189,8 @@ class Profile(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    gpus_per_training: Annotated[int, Field(ge=1)] = 1
+    accelerate_config: str = "params/accelerate/fsdp.yaml"
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -219,8 +225,12 @@ class Profile(BaseModel):
             raise ValueError(
                 "with temperature 0 each generation is the same, so set generations to 1"
             )
-        if self.batch_size % min(self.batch_size, self.train_batch_per_device):
-            raise ValueError("batch_size should be a multiple of train_batch_per_device")
+        share = self.batch_size // self.gpus_per_training
+        at_once = min(share, self.train_batch_per_device) * self.gpus_per_training
+        if not at_once or self.batch_size % at_once:
+            raise ValueError(
+                "batch_size should be a multiple of train_batch_per_device times gpus_per_training"
+            )
         if not self.difficult_least <= self.difficult_most <= self.mining_generations:
             raise ValueError(
                 "difficult_least, difficult_most and mining_generations should not fall in this "

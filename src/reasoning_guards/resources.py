@@ -17,6 +17,8 @@ class Resources(BaseModel):
         gradient_checkpointing: recompute activations to save memory.
         gpu_memory: share of a GPU's memory that vLLM may take.
         tensor_parallel: GPUs one vLLM engine spans.
+        gpus_per_training: GPUs that one training spans, a process on each; without GPUs, processes.
+        accelerate_config: file that says how they share it, for `accelerate launch`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +29,8 @@ class Resources(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: float = 0.9
     tensor_parallel: int = 1
+    gpus_per_training: int = 1
+    accelerate_config: str = "params/accelerate/fsdp.yaml"
 
 
 def cache_folder() -> Path:

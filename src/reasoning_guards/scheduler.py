@@ -24,6 +24,7 @@ from reasoning_guards.recipes import (
     needed,
 )
 from reasoning_guards.resources import Resources, cache_folder
+from reasoning_guards.training import launch
 from reasoning_guards.worker import Job, Reply
 
 
@@ -36,7 +37,7 @@ class NoVLLMError(UserError):
 
 
 class TooFewDevicesError(UserError):
-    """One vLLM engine is to span more GPUs than can be seen."""
+    """One vLLM engine or training is to span more GPUs than can be seen."""
 
 
 class Progress:
@@ -135,7 +136,7 @@ def run(
     Raises:
         NoTracesError, UnknownTeacherError: before anything starts, if a guard is to learn from
             traces that there are not.
-        NoVLLMError, TooFewDevicesError: before anything starts.
+        NoVLLMError, TooFewDevicesError, NoConfigurationError: before anything starts.
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
     timed = [value for value in values if isinstance(value, Timing)]
@@ -153,11 +154,14 @@ def run(
                 traces.require(value.traces, dataset)
     pythons = {key: _python(value) for key, value in missing.items()}
     visible = devices.visible() if resources.device == "cuda" else []
-    if 0 < len(visible) < resources.tensor_parallel:
-        raise TooFewDevicesError(
-            f"tensor_parallel is {resources.tensor_parallel}, but there are only {len(visible)} "
-            f"GPUs to be seen: set it to {len(visible)} or less."
-        )
+    for name in ("tensor_parallel", "gpus_per_training"):
+        if 0 < len(visible) < (span := getattr(resources, name)):
+            raise TooFewDevicesError(
+                f"{name} is {span}, but there are only {len(visible)} GPUs to be seen: set it to "
+                f"{len(visible)} or less."
+            )
+    if resources.gpus_per_training > 1 and any(isinstance(v, Recipe) for v in missing.values()):
+        launch.configuration(resources)
     progress = Progress({key: cost(value) for key, value in missing.items()}, report)
     board = _Board(missing)
     logs = cache_folder() / "logs"
