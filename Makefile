@@ -9,7 +9,7 @@ VLLM_PYTHON := .venv-vllm/bin/python
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book chapter plan distil mirror test test-fast test-browser screenshots lint types vllm outputs clean
+.PHONY: book one-file chapter plan distil examine mirror test test-fast test-slurm test-browser screenshots lint types vllm outputs clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -29,9 +29,13 @@ export OMP_NUM_THREADS := 1
 	@echo "$(CURDIR)/src" > $$(echo .venv-vllm/lib/python*/site-packages)/reasoning_guards.pth
 	@touch $@
 
-book: PROFILE = cpu
+book one-file: PROFILE = cpu
 book: .venv/made
 	@$(BIN)/reasoning-guards book --profile $(PROFILE)
+
+# The book as one HTML file, from its pages; without any it is built first.
+one-file: .venv/made
+	@$(BIN)/reasoning-guards one-file --profile $(PROFILE)
 
 chapter: .venv/made
 	@$(BIN)/reasoning-guards chapter $(CHAPTER) --profile $(PROFILE)
@@ -42,6 +46,10 @@ plan: .venv/made
 # The traces that the profile's guards learn from, by its teacher_model.
 distil: .venv/made
 	@$(BIN)/reasoning-guards distil --profile $(PROFILE) $(if $(EXAMPLES),--examples $(EXAMPLES))
+
+# What the profile's judge_model makes of traces that it reads alone, of teachers and trained guards.
+examine: .venv/made
+	@$(BIN)/reasoning-guards examine --profile $(PROFILE)
 
 # The profile's datasets, for a machine without a network.
 mirror: .venv/made
@@ -58,14 +66,14 @@ types: .venv/made
 
 # About two minutes, for the working day.
 test-fast: .venv/made
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not browser'
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not slurm and not browser'
 
 # Unit tests, the real vLLM, a strict build of the smoke book, whose study starts from an empty cache,
 # and every notebook against its stored outputs.
 test:
 	@$(MAKE) --no-print-directory -j2 .venv/made .venv-vllm/made
 	REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) \
-		$(BIN)/pytest -n 2 --dist loadfile --durations=15 -m 'not browser'
+		$(BIN)/pytest -n 2 --dist loadfile --durations=15 -m 'not slurm and not browser'
 	rm -rf _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/reasoning-guards book --profile smoke --build _build/test
@@ -73,17 +81,37 @@ test:
 		$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout=1800 --timeout=1800 notebooks
 
+# A Slurm of one node, as Debian ships it, which the tests start and end: two minutes, after forty
+# seconds for packages of 3 MB.
+test-slurm: .venv/made
+	@PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null || { apt-get update -qq && \
+		apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null; }
+	$(BIN)/pytest tests/test_slurm.py
+
 # Chromium as Debian ships it, and what drives it. Only the targets below need them.
 BOOK := _build/test/smoke/pages/_build/html
 browser/node_modules/made: browser/package-lock.json
-	@{ command -v chromium && command -v npm; } >/dev/null || { apt-get update -qq && apt-get install -qq -y chromium npm; }
-	@cd browser && npm ci --silent --no-audit --no-fund
+	@lacks=$$(for tool in chromium node npm; do command -v $$tool >/dev/null || echo $$tool; done | sed s/node$$/nodejs/); \
+	if [ -n "$$lacks" ]; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "The browser tests need" $$lacks "and only root on Debian can have them installed: install them, and run this again." >&2; \
+			exit 1; \
+		fi; \
+		echo "Installing" $$lacks "..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 $$lacks >/dev/null; \
+	fi
+	@cd browser && npm ci --silent
 	@touch $@
 
 # The book that `make test` built, as its readers meet it: every page, light and dark.
-test-browser: browser/node_modules/made
-	$(BIN)/pytest -m browser
+test-browser: .venv/made browser/node_modules/made
+	@test -d $(BOOK) || { echo "There is no book in $(BOOK): run make test first." >&2; exit 1; }
+	$(BIN)/pytest -m browser tests/test_browser.py
 	@node browser/check.mjs $(BOOK)
+	@node browser/explorer.mjs $(BOOK)
+	@$(BIN)/reasoning-guards one-file --profile smoke --build _build/test
+	@node browser/one_file.mjs _build/test/smoke/reasoning-guards.html
 
 # Every page at 1280 and 375 pixels, light and dark, in _build/screenshots.
 screenshots: browser/node_modules/made

@@ -23,7 +23,7 @@ document.addEventListener("DOMContentLoaded", () => {
       });
     });
   }
-  const scrollers = [...document.querySelectorAll(".rg-scroll, .wide-table")];
+  const scrollers = [...document.querySelectorAll(".rg-scroll")];
   for (const scroller of scrollers) {
     const cue = document.createElement("p");
     cue.className = "rg-cue";
@@ -35,6 +35,6 @@ document.addEventListener("DOMContentLoaded", () => {
       scroller.classList.toggle("overflows", scroller.scrollWidth > scroller.clientWidth + 1);
     }
   };
-  measure();
-  window.addEventListener("resize", measure);
+  const watch = new ResizeObserver(measure);
+  scrollers.forEach((scroller) => watch.observe(scroller));
 });

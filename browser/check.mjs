@@ -50,12 +50,29 @@ async function reachable(page, path) {
   if (!within) wrong.add(`${path}: the keyboard does not reach the content`);
 }
 
+/** A long table is sorted by its first heading that is a button, with Enter, and back by another. */
+async function sortable(page, path) {
+  const button = page.locator("table.sortable thead button").first();
+  if (!(await button.count())) return;
+  const column = () =>
+    page.evaluate(() => {
+      const heading = document.querySelector("table.sortable thead button").parentElement;
+      return [...heading.closest("table").tBodies[0].rows].map((row) => row.cells[heading.cellIndex].textContent);
+    });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  const up = await column();
+  await page.keyboard.press("Enter");
+  const down = await column();
+  if (up.join() !== down.reverse().join()) wrong.add(`${path}: a long table is not sorted by the keyboard`);
+}
+
 async function narrow(page, path) {
   await page.setViewportSize({ width: PHONE, height: 800 });
   const { width, widest } = await page.evaluate(() => ({
     width: document.documentElement.scrollWidth,
     widest: [...document.querySelectorAll("main *")]
-      .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".rg-scroll, .wide-table, pre"))
+      .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest(".rg-scroll, pre"))
       .map((element) => element.outerHTML.slice(0, 100))[0],
   }));
   if (width > PHONE) wrong.add(`${path}: ${width} pixels wide on a phone: ${widest}`);
@@ -66,7 +83,7 @@ async function read(page, path) {
   const found = await page.evaluate(() => ({
     anchors: [...document.querySelectorAll("[id], a[name]")].map((element) => element.id || element.name),
     hrefs: [...document.querySelectorAll("a[href]")].map((element) => element.href),
-    title: document.querySelector("h1")?.firstChild?.textContent ?? "",
+    title: [...(document.querySelector("h1")?.childNodes ?? [])].find((node) => node.nodeType === Node.TEXT_NODE)?.textContent ?? "",
   }));
   ids.set(path, new Set(found.anchors));
   titles.set(path, found.title);
@@ -106,6 +123,7 @@ await inTurn(all, async (path) => {
     if (theme === "light") {
       await read(page, path);
       if (path !== "index.html") await reachable(page, path);
+      await sortable(page, path);
       await narrow(page, path);
       const bytes = statSync(join(root, path)).size;
       if (bytes > MOST_BYTES) wrong.add(`${path}: ${bytes} bytes`);

@@ -5,11 +5,12 @@ python fake_teacher.py SECONDS     serves good answers after so long; prints its
 
 import http.server
 import json
+import re
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,19 +25,27 @@ class Teacher:
 
     Attributes:
         faults: what happens to each question, in turn, before it is answered: a status, "hang",
-            "cut" (half of the JSON), "junk", "drop" (the connection), "slow".
+            "cut" (half of the JSON), "junk", "empty" (JSON that holds nothing), "drop" (the
+            connection).
+        refused: ladders about which every question is refused.
+        retry_after: what a 429 asks for.
+        twice: whether each answer is sent twice, the second time unasked.
         seconds: before each answer.
-        message: what a good answer is.
+        message: what a good answer is, to any question, where `{ladder}` is the one that it is
+            about; or to the one that is given.
         asked: how often each question came; answered: how often it was answered well.
     """
 
     url: str = ""
     faults: Sequence[int | str] = ()
     seconds: float = 0.0
-    message: dict[str, Any] = field(
+    message: dict[str, Any] | Callable[[str], dict[str, Any]] = field(
         default_factory=lambda: {"reasoning_content": REASONING, "content": VERDICT}
     )
     finish: str = "stop"
+    refused: frozenset[str] = frozenset()
+    retry_after: str = "0.01"
+    twice: bool = False
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -82,19 +91,28 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             teacher.most_at_once = max(teacher.most_at_once, teacher.at_once)
         try:
             time.sleep(teacher.seconds)
-            self.answer(teacher.faults[turn] if turn < len(teacher.faults) else None, name)
+            fault = teacher.faults[turn] if turn < len(teacher.faults) else None
+            self.answer(fault, name, body["messages"][0]["content"])
         finally:
             with teacher.lock:
                 teacher.at_once -= 1
 
-    def answer(self, fault: int | str | None, name: str) -> None:
+    def answer(self, fault: int | str | None, name: str, asked: str) -> None:
+        asked_about = re.search(r"ladder \d+", name)
+        ladder = asked_about[0] if asked_about else "it"
+        told = self.teacher.message
+        message = (
+            told(asked)
+            if callable(told)
+            else {part: text and text.replace("{ladder}", ladder) for part, text in told.items()}
+        )
         good = {
-            "choices": [
-                {"index": 0, "finish_reason": self.teacher.finish, "message": self.teacher.message}
-            ],
+            "choices": [{"index": 0, "finish_reason": self.teacher.finish, "message": message}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 50},
         }
-        if fault == "drop":
+        if asked_about and asked_about[0] in self.teacher.refused:
+            self.send(400, json.dumps({"error": {"message": "no"}}))
+        elif fault == "drop":
             self.connection.close()
         elif fault == "hang":
             time.sleep(3)
@@ -104,19 +122,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send(200, whole[: len(whole) // 2])
         elif fault == "junk":
             self.send(200, json.dumps({"choices": []}))
+        elif fault == "empty":
+            self.send(200, "")
         elif isinstance(fault, int):
             self.send(fault, json.dumps({"error": {"message": "no"}}))
         else:
             with self.teacher.lock:
                 self.teacher.answered[name] += 1
             self.send(200, json.dumps(good))
+            if self.teacher.twice:
+                self.send(200, json.dumps(good))
 
     def send(self, status: int, text: str) -> None:
         content = text.encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         if status == 429:
-            self.send_header("retry-after", "0.01")
+            self.send_header("retry-after", self.teacher.retry_after)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

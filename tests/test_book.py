@@ -46,7 +46,7 @@ def test_an_unknown_chapter_is_answered_with_the_nearest(repository):
     (repository / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "rq1_efficacy.ipynb", repository / "notebooks")
     with pytest.raises(book.UnknownChapterError, match="did you mean 'rq1_efficacy'"):
-        book.execute("rq1_eficacy", Path("none.yaml"), Profile(), repository, print)
+        book.execute("rq1_eficacy", Profile(), repository, print)
 
 
 def test_every_page_of_the_contents_is_there():

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from reasoning_guards.examples import Example, Policy
-from reasoning_guards.report import frames, prompt_pages, world
+from reasoning_guards.recipes import Cell
+from reasoning_guards.report import explorer, frames, prompt_pages, world
 
 pytestmark = pytest.mark.browser
 
@@ -33,10 +34,16 @@ def dom(tmp_path_factory):
     )  # fmt: skip
     patch = pytest.MonkeyPatch()
     patch.setattr(world, "find", lambda _: example)
+    patch.setattr(explorer.teacher, "trace", lambda *_: HOSTILE)
+    answers = {HOSTILE: explorer.Answer(HOSTILE + LONG, 3, "right")}
+    row = explorer.Shown(
+        Cell(dataset="synthetic/meadow", task="prompt"), "synthetic/meadow/test/0", True, answers
+    )
     shown = [
         world.example("x"),
         prompt_pages.asked("x", "reasoning", "compact"),
         prompt_pages.answered("x", "non-reasoning"),
+        explorer.page([row]),
     ]
     patch.undo()
     outputs = [{"text/markdown": each.data} for each in shown]
@@ -77,7 +84,7 @@ def test_nothing_in_a_row_runs_or_becomes_an_element(dom):
 
 def test_every_row_is_there_as_text_and_shortened(dom):
     article = dom[dom.index("<article") : dom.index("</article>")]
-    assert article.count("&lt;script&gt;") >= 8
+    assert article.count("&lt;script&gt;") >= 14
     assert "{doc}`nowhere`" in article
     assert "⟨U+202E⟩turned⟨U+0000⟩" in article
     assert "more characters" in article

@@ -1,10 +1,12 @@
 """Each chapter's study holds the arms that its claims compare, under settings that are alike."""
 
+from pathlib import Path
+
 import pytest
 
-from reasoning_guards import chapters, claims
-from reasoning_guards.chapters import arms, data_efficiency, diversity
-from reasoning_guards.params import Profile
+from reasoning_guards import chapters, claims, params
+from reasoning_guards.chapters import arms, data_efficiency, diversity, grpo
+from reasoning_guards.params import TRIED, Profile
 from reasoning_guards.recipes import Recipe
 
 EMBEDDED = Profile(seeds=[0, 1, 2, 3], control_seeds=2, budgets=[1, 2, 3, 5, 10])
@@ -43,11 +45,13 @@ def test_every_claim_of_the_chapter_finds_its_variants_scored_on_its_cells(chapt
 @every_chapter
 def test_the_primary_claims_arms_are_trained_with_every_seed(chapter):
     study = chapters.CHAPTERS[chapter](EMBEDDED)
-    (primary,) = [c for c in claims.load().values() if c.chapter == chapter and c.primary]
-    named = {name for test in primary.tests for name in test.coefficients()}
-    assert named or primary.measure
-    for name in named:
-        assert list(study.variants[name].guards) == EMBEDDED.seeds
+    primary = [c for c in claims.load().values() if c.chapter == chapter and c.primary]
+    assert len(primary) == (0 if chapter == "appendix_grpo" else 1)  # RQ6 has its own already
+    for claim in primary:
+        named = {name for test in claim.tests for name in test.coefficients()}
+        assert named or claim.measure
+        for name in named:
+            assert list(study.variants[name].guards) == EMBEDDED.seeds
 
 
 @every_chapter
@@ -126,3 +130,34 @@ def test_all_guards_are_timed_once_on_the_same_examples():
     assert {one.cell.dataset for one in study.timing.asked} == {"synthetic/meadow"}
     assert {one.decoding.generations for one in study.timing.asked} == {1}
     assert study.values()[-1] == study.timing
+
+
+def test_the_papers_grid_for_grpo_varies_one_setting_at_a_time_from_the_guard_of_5000_examples():
+    profile = params.load(Path(__file__).parents[1] / "params" / "grpo.yaml")
+    study = chapters.appendix_grpo(profile)
+    runs = grpo.tried(profile)
+    assert len(runs) == 11
+    assert list(study.variants["grpo"].guards) == profile.seeds
+    first = study.variants["grpo"].guards[0].refinement
+    for name in runs:
+        guard = study.variants[name].guards[0]
+        assert guard.start == study.variants["r_5k"].guards[0]
+        assert guard.n_train == 5000
+        mine = guard.refinement
+        differ = [
+            mine.temperature != first.temperature,
+            mine.sft.learning_rate != first.sft.learning_rate,
+            mine.beta != first.beta,
+            mine.group != first.group,
+        ]
+        assert sum(differ) == (name != "grpo")
+        assert len({mine, first}) == 1 + (name != "grpo")
+    assert study.variants["grpo_temperature_1.4"].label == "GRPO, temperature 1.4"
+    for name, ends in zip(TRIED, ((0.6, 1.4), (1e-6, 1e-5), (0, 0.03), (4, 16)), strict=True):
+        values = getattr(profile, name)
+        assert (min(values), max(values)) == ends
+
+
+def test_the_guard_that_grpo_starts_from_is_the_one_of_the_chapter_on_data_efficiency():
+    start = chapters.appendix_grpo(EMBEDDED).variants["r_5k"].guards
+    assert start == chapters.rq2_data_efficiency(EMBEDDED).variants["r_5k"].guards

@@ -90,7 +90,7 @@ def test_a_mistake_shows_no_traceback():
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(cli.params, "load", lambda _: 1 / 0)
+    monkeypatch.setattr(cli.params, "load", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["plan"])
 
@@ -118,8 +118,16 @@ def test_run_asks_the_scheduler_for_every_chapters_answers(capsys, monkeypatch):
     assert capsys.readouterr().out == "made\n"
 
 
+def test_a_parameter_is_changed_on_the_command_line_as_papermill_does(capsys):
+    changes = ["-p", "n_train", "78", "-p", "learning_rate_reasoning", "1e-3", "-p", "seeds", "[1]"]
+    assert cli.main(["plan", "--profile", "smoke", *changes]) == 0
+    assert " 78 " in capsys.readouterr().out
+    assert "did you mean 'n_train'?" in refusal(capsys, "plan", "-p", "n_trian", "5")
+    assert "'n_train' is not YAML: quote it" in refusal(capsys, "plan", "-p", "n_train", "[5")
+
+
 def test_book_says_last_which_page_to_open(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(book, "build", lambda path, profile, output, report: output / "index.html")
+    monkeypatch.setattr(book, "build", lambda profile, output, report: output / "index.html")
     assert cli.main(["book", "--build", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"Open {tmp_path / 'index.html'}"
 

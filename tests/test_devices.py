@@ -85,3 +85,26 @@ def test_else_what_the_driver_lists_and_nothing_without_one(monkeypatch, tmp_pat
         tool.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert devices.visible() == seen
+
+
+@pytest.mark.parametrize(
+    ("seen", "says", "found"),
+    [
+        ("0,1", "81559\n24564\n", [81559 / 1024, 24564 / 1024]),
+        ("", "81559\n", []),
+        ("0", "[N/A]\n", []),
+    ],
+)
+def test_how_much_memory_gpus_have_is_asked_of_the_driver(tmp_path, monkeypatch, seen, says, found):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(f'#!/bin/sh\n[ "$1" = "--id={seen}" ] && printf {says!r}\n')
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    assert devices.memories() == found
+
+
+def test_without_a_driver_nothing_is_known_of_memory(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert devices.memories() == []

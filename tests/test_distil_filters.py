@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning_guards.distil import filters, sentences
+from reasoning_guards.distil import answers, filters, judge, quality, sentences
 from reasoning_guards.distil.filters import FILTERS, Candidate, reasons
 from reasoning_guards.examples import Example, Policy
-from reasoning_guards.synthetic import corpora, teacher
+from reasoning_guards.synthetic import corpora, reader, teacher
 
 GROUPS = yaml.safe_load((Path(__file__).parent / "invented_traces.yaml").read_text())
 CASES = [(group["reasons"], trace) for group in GROUPS for trace in group["traces"]]
@@ -126,6 +126,7 @@ HOSTILE = {
     "abbreviations": "e.g. Dr. ",
     "brackets": "([{",
     "signs": "梯",
+    "summaries": "that is theft banned , in direct form , and the answer gives other ",
 }
 
 
@@ -135,4 +136,9 @@ def test_a_megabyte_of_hostile_text_takes_seconds_not_minutes(name: str) -> None
     text = (HOSTILE[name] * (MEGABYTE // len(HOSTILE[name]) + 1))[:MEGABYTE]
     started = time.process_time()
     reasons(Candidate(LADDER, text, answer=text, budget=3))
+    quality.conclusions(text)
+    quality.cites(LADDER, text)
+    reader.verdict(text)
+    answer = answers.read({"content": text}, "stop", 1, 1)
+    judge.read(answer)
     assert time.process_time() - started < 30

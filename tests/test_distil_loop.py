@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +17,7 @@ import fake_teacher
 import pytest
 
 from reasoning_guards.distil import loop
-from reasoning_guards.distil.answers import Answer, Question
-from reasoning_guards.distil.attempts import Item, attempts
+from reasoning_guards.distil.attempts import Item, Outcome, attempts
 from reasoning_guards.distil.budget import Budget
 from reasoning_guards.distil.client import Endpoint, EndpointError, NoAnswerError
 from reasoning_guards.distil.spec import Distillation
@@ -57,9 +57,8 @@ def ask(
     **settings: Any,
 ) -> loop.Run:
     return loop.run(
-        spec,
         "full",
-        map(item, range(count)),
+        (attempts(spec, "full", item(number)) for number in range(count)),
         count,
         store,
         {spec.teacher: endpoint(url, **settings)},
@@ -69,8 +68,13 @@ def ask(
     )
 
 
-def kept(store: Store, count: int, spec: Distillation = SPEC) -> list[str | None]:
-    return [loop.replay(spec, "full", item(number), store).trace for number in range(count)]
+def replay(store: Store, number: int, spec: Distillation = SPEC) -> Outcome | None:
+    return loop.replay(attempts(spec, "full", item(number)), store)
+
+
+def kept(store: Store, count: int) -> list[str | None]:
+    ended = (replay(store, number) for number in range(count))
+    return [outcome and outcome.trace for outcome in ended]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,7 @@ def kept(store: Store, count: int, spec: Distillation = SPEC) -> list[str | None
         (408,),
         ("drop",),
         ("cut",),
+        ("empty",),
         ("junk", 429, "drop"),
         ("hang",),
     ],
@@ -100,6 +105,15 @@ def test_each_question_is_answered_once_whatever_fails_before(
         assert kept(store, 6) == [fake_teacher.REASONING] * 6
         assert ask(teacher.url, store, 6).asked == 0
         assert sum(teacher.asked.values()) == 6 * (len(faults) + 1)
+
+
+def test_an_answer_that_is_sent_twice_is_taken_for_no_other_question_s(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.jsonl")
+    message = {"reasoning_content": "{ladder} is not theirs.", "content": fake_teacher.VERDICT}
+    with fake_teacher.serve(twice=True, message=message) as teacher:
+        run = ask(teacher.url, store, 12, concurrency=2)
+    assert run.states == {"kept": 12}
+    assert kept(store, 12) == [f"ladder {number} is not theirs." for number in range(12)]
 
 
 def test_what_is_sent_is_what_the_value_says(tmp_path: Path, monkeypatch: Any) -> None:
@@ -128,20 +142,18 @@ def test_an_endpoint_that_refuses_all_ends_the_run_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_one_question_that_is_refused_stops_no_other(tmp_path: Path) -> None:
-    class Picky(Endpoint):
-        async def ask(self, question: Question) -> Answer:
-            if question.example == "e3":
-                raise NoAnswerError("refused with status 400")
-            return await super().ask(question)
-
-    with fake_teacher.serve() as teacher:
-        run = loop.run(
-            SPEC, "full", map(item, range(9)), 9, Store(tmp_path / "a.jsonl"),
-            {"made-up": Picky(teacher.url)}, Budget(), 4, print,
-        )  # fmt: skip
-    assert run.states == {"kept": 8, "unanswered": 1}
+def test_what_an_endpoint_that_answers_refuses_stops_nothing_else(tmp_path: Path) -> None:
+    refused = frozenset(f"ladder {number}" for number in range(4, 20))
+    with fake_teacher.serve(refused=refused) as teacher:
+        run = ask(teacher.url, Store(tmp_path / "a.jsonl"), 30, concurrency=2)
+    assert run.states == {"kept": 14, "unanswered": 16}
     assert run.stopped is None
+    all_of_them = frozenset(f"ladder {number}" for number in range(30))
+    with fake_teacher.serve(refused=all_of_them) as teacher:
+        run = ask(teacher.url, Store(tmp_path / "b.jsonl"), 30, concurrency=2)
+        assert sum(teacher.asked.values()) <= loop.GIVE_UP + 2
+    assert run.stopped is not None
+    assert "refused with status 400" in run.stopped
 
 
 def test_a_refused_question_is_asked_once_and_a_failing_one_so_often(tmp_path: Path) -> None:
@@ -151,6 +163,40 @@ def test_a_refused_question_is_asked_once_and_a_failing_one_so_often(tmp_path: P
             with pytest.raises(NoAnswerError):
                 asyncio.run(endpoint(teacher.url).ask(question))
             assert sum(teacher.asked.values()) == times
+
+
+@pytest.mark.parametrize(
+    ("faults", "retry_after", "least"),
+    [
+        ([429], "0.5", 0.5),  # longer than its own wait, which is 0.05 to 0.1
+        ([429], "Wed, 21 Oct 2015 07:28:00 GMT", 0.05),
+        ([500, 500, 500], "", 0.05 + 0.1 + 0.2),  # doubles, and jitter takes half at most
+    ],
+    ids=["seconds", "date", "doubling"],
+)
+def test_a_question_is_asked_again_after_a_wait_that_doubles_or_that_the_server_names(
+    faults: list[int | str], retry_after: str, least: float
+) -> None:
+    with fake_teacher.serve(faults=faults, retry_after=retry_after) as teacher:
+        asker, asked = endpoint(teacher.url, first_wait=0.1), next(attempts(SPEC, "full", item(0)))
+        started = time.monotonic()
+        asyncio.run(asker.ask(asked))
+        assert time.monotonic() - started >= least
+
+
+def test_progress_is_told_with_rate_time_left_and_what_was_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SAY_EVERY", 0.25)
+    lines: list[str] = []
+    budget = Budget(price_in=1.0, price_out=2.0)
+    with fake_teacher.serve(seconds=0.1) as teacher:
+        series = (attempts(SPEC, "full", item(number)) for number in range(40))
+        asker = {"made-up": endpoint(teacher.url, timeout=30)}
+        loop.run("full", series, 40, Store(tmp_path / "a"), asker, budget, 4, lines.append)
+    assert len(lines) >= 2
+    told = r"full: \d+ of 40 \(\d+ kept\), [\d.]+/s, \d+ min left; \d+ answers, [\d,]+ tokens, "
+    assert re.fullmatch(told + r"0\.\d\d spent", lines[-1])
 
 
 def test_an_endpoint_that_is_down_ends_the_run_and_what_was_answered_stays(tmp_path: Path) -> None:
@@ -175,7 +221,8 @@ def test_what_is_rejected_is_asked_for_again_with_another_seed_and_then_dropped(
         assert run.states == {"lost": 2}
         assert len({body["seed"] for body in teacher.bodies}) == 6
         assert set(teacher.asked.values()) == {1}
-        assert [len(loop.replay(spec, "full", item(n), store).rounds) for n in (0, 1)] == [3, 3]
+        ended = [replay(store, number, spec) for number in (0, 1)]
+        assert [outcome and len(outcome.rounds) for outcome in ended] == [3, 3]
 
 
 def test_a_budget_ends_the_run_cleanly_and_counts_what_earlier_runs_spent(tmp_path: Path) -> None:

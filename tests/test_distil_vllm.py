@@ -1,12 +1,13 @@
 """A real OpenAI server, vLLM's, with the backbone that ships with the package for a teacher."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reasoning_guards import backbones
-from reasoning_guards.distil import loop, serving
+from reasoning_guards.distil import blind, judge, loop, serving
 from reasoning_guards.distil.attempts import Item, attempts
 from reasoning_guards.distil.budget import Budget
 from reasoning_guards.distil.client import Endpoint
@@ -32,10 +33,14 @@ def test_a_real_server_is_asked_answers_and_is_ended(
     spec = Distillation(teacher=model, rounds=2, sampling=Sampling(max_tokens=24))
     items = [Item(e, "policy") for e in corpora.load("synthetic/meadow", "train")[:4]]
     store = Store(tmp_path / "a.jsonl")
+
+    def series() -> Iterator[loop.Series]:
+        return (attempts(spec, "full", item) for item in items)
+
     with serving.serve(model, tmp_path / "server.log", OPTIONS) as url:
         askers: dict[str, loop.Asker] = {model: Endpoint(url, tries=2)}
         budget = Budget()
-        run = loop.run(spec, "full", items, len(items), store, askers, budget, 4, print)
+        run = loop.run("full", series(), 4, store, askers, budget, 4, print)
         assert run.stopped is None
         assert run.states == {"lost": 4}  # it was never taught to reason
         assert run.asked == len(store) == 8
@@ -45,8 +50,20 @@ def test_a_real_server_is_asked_answers_and_is_ended(
         stored = store.get(question)
         assert stored is not None
         assert stored.content
-        again = loop.run(spec, "full", items, 4, store, askers, Budget(), 4, print)
+        again = loop.run("full", series(), 4, store, askers, Budget(), 4, print)
         assert again.asked == 0
+        judged = spec.model_copy(update={"judge": model, "judging": Sampling(max_tokens=24)})
+        read = loop.run(
+            "read alone",
+            iter([blind.read(judged, "It is his.")]),
+            1,
+            store,
+            askers,
+            budget,
+            4,
+            print,
+        )
+        assert (read.states, read.asked) == ({"unreadable": 1}, judge.TRIES)
     with pytest.raises(serving.ServerError, match=r"server\.log"):  # noqa: SIM117
         with serving.serve(str(tmp_path / "nowhere"), tmp_path / "server.log"):
             pass

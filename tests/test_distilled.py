@@ -5,14 +5,20 @@ from typing import Any
 
 import pytest
 
-from reasoning_guards import artifacts, cli, distillation, traces
+from reasoning_guards import artifacts, cli, traces
 from reasoning_guards.distil import annotation, quality, releases
+from reasoning_guards.distil.answers import Answer
+from reasoning_guards.distil.attempts import Item, Outcome, question
 from reasoning_guards.distil.releases import NoDistilledTracesError
 from reasoning_guards.distil.spec import Distillation, identity
+from reasoning_guards.distil.store import Store
+from reasoning_guards.distillation import asking
+from reasoning_guards.distillation.answered import Found
+from reasoning_guards.distillation.sources import Source
 from reasoning_guards.examples import Example, Policy
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Backbone, Recipe, TraceSpec
-from reasoning_guards.report import distilled, teachers
+from reasoning_guards.report import distilled, filtering, trace_quality
 from reasoning_guards.synthetic import corpora
 from reasoning_guards.training import data
 
@@ -32,9 +38,9 @@ def cached(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return shared
 
 
-def distil(**changes: Any) -> distillation.Distilled:
+def distil(**changes: Any) -> asking.Distilled:
     profile = PROFILE.model_copy(update=changes)
-    return distillation.run(profile, lambda line: None, limit=40, only=MEADOW)
+    return asking.run(profile, lambda line: None, limit=40, only=MEADOW)
 
 
 def recipe(teacher: str, **changes: Any) -> Recipe:
@@ -117,15 +123,54 @@ def test_what_is_shown_adds_up_and_finds_most_failures(cached: Path) -> None:
     assert list(rounds["Rejected"][:-1]) == list(rounds["Came in"][1:])
     counts = distilled.counts(shown).loc[MEADOW, "full"]
     assert counts["Kept"] == rounds["Passed"].sum()
-    measured = teachers.precision(shown)
+    rewrites = distilled.reasons(shown, 1)
+    assert rewrites.loc["over budget", "Recovered"] > 0
+    measured = filtering.precision(shown)
     for name in ("cut off", "contradicts the label", "label leak"):
         assert measured.loc[name, "Precision"].startswith("1.00")
     assert float(measured.loc["any reason", "Recall"][:4]) > 0.8
-    side_by_side = teachers.teachers(shown)
+    side_by_side = trace_quality.teachers(shown).loc["full"]
     assert side_by_side.loc["rule, distilled", "Rejected by filters"].startswith("0.00")
     assert not side_by_side.loc["rule, first answers", "Rejected by filters"].startswith("0.00")
     page = distilled.examples(shown, rejected=True).data
     assert page.count("<details>") == distilled.SHOWN
+
+
+@pytest.mark.parametrize("world", ["embedded", "hub"])
+def test_examples_are_shown_escaped_and_neither_harmful_ones_nor_any_of_real_sets(
+    tmp_path: Path, world: str
+) -> None:
+    known = corpora.load(MEADOW, "train")
+    harmless = next(e for e in known if not (e.prompt_harmful or e.response_harmful))
+    harmful = next(e for e in known if e.prompt_harmful)
+    spec, answers = Distillation(teacher="m"), Store(tmp_path / "a.jsonl")
+    for example, text in ((harmless, "<script>fine</script>"), (harmful, "taboo")):
+        asked = question(spec, "full", Item(example, "policy"), 0)
+        answers.add([(asked, Answer(text, "<img src=x>", "stop", False, 1, 1))])
+    source = Source(MEADOW, (harmless, harmful), ("full",))
+    outcomes = [Outcome(e.id, "kept", "", ((),)) for e in source.examples]
+    profile = PROFILE.model_copy(update={"world": world})
+    found = Found(profile, spec, [source], answers, {(MEADOW, "full"): outcomes})
+    page = distilled.examples(found, rejected=False).data
+    assert ("&lt;script&gt;fine" in page) == ("&lt;img" in page) == (world == "embedded")
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "taboo" not in page
+
+
+def test_labels_are_balanced_beside_those_of_what_was_kept(tmp_path: Path) -> None:
+    both = [
+        LADDER.model_copy(update={"id": str(n), "prompt_harmful": n < 3, "response_refusal": n < 1})
+        for n in range(4)
+    ]
+    bare = LADDER.model_copy(update={"id": "4", "response": None, "response_harmful": None})
+    source = Source("s", (*both, bare), ("full",))
+    outcomes = [Outcome(str(n), "kept" if n in (0, 3) else "lost") for n in range(5)]
+    spec = Distillation(teacher="m")
+    found = Found(PROFILE, spec, [source], Store(tmp_path / "a"), {("s", "full"): outcomes})
+    shown = distilled.balance(found)
+    assert list(shown.loc["s", "all"]) == ["5", "80%", "4", "0%", "25%"]
+    assert list(shown.loc["s", "kept"]) == ["2", "50%", "2", "0%", "50%"]
 
 
 def test_the_command_line_says_what_to_train_with(
@@ -161,14 +206,16 @@ def test_conclusions_are_what_is_said_last(trace: str, said: tuple[bool | None, 
 
 
 def test_quality_is_told_from_the_text() -> None:
-    assert quality.concludes(LADDER, "The request is harmful.") is True
-    assert quality.concludes(LADDER, "The request is harmful. The reply is harmful.") is False
-    assert quality.concludes(LADDER, "Well.") is None
+    assert quality.concludes((True, False), "The request is harmful.") is True
+    assert (
+        quality.concludes((True, False), "The request is harmful. The reply is harmful.") is False
+    )
+    assert quality.concludes((True, False), "Well.") is None
     assert quality.categories(LADDER.policy) == ("Violence", "PII/Privacy")
     assert quality.names_category(LADDER, "This is about privacy.") is True
     assert quality.names_category(LADDER, "This is about ladders.") is False
-    assert quality.names_annotated(LADDER, "Violent.", ["Violence"]) is True
-    assert quality.names_annotated(LADDER, "Violent.", []) is None
+    assert quality.names_annotated("Violent.", ["Violence"]) is True
+    assert quality.names_annotated("Violent.", []) is None
     assert quality.cites(LADDER, "They want to take the ladder.")
     assert not quality.cites(LADDER, "They want it.")
 

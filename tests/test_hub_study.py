@@ -148,8 +148,6 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "bootstrap_replicates": 100,
         "workers": 1,
     }
-    parameters = folder / "tiny-hub.yaml"
-    parameters.write_text(yaml.safe_dump(profile))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REASONING_GUARDS_CACHE", str(folder / "cache"))
         patch.setenv(hub.MIRROR_VARIABLE, str(folder / "mirror"))
@@ -160,7 +158,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
         assert not [
             what for what in missing if "DynaGuardrail" not in what and "CoSApien" not in what
         ]
-        notebook = book.execute("rq1_efficacy", parameters, checked, folder / "build", print)
+        notebook = book.execute("rq1_efficacy", checked, folder / "build", print)
     return nbformat.read(notebook, 4), checked, folder
 
 

@@ -14,13 +14,13 @@ PACKAGE = "reasoning_guards"
 # figures, claims → book. A module imports from rows above its own; modules of one package, such as
 # synthetic, import one another freely. A package stands for all its modules.
 LAYERS = [
-    ["errors", "examples", "resources", "checkout"],  # the vocabulary
+    ["errors", "examples", "resources", "checkout", "cards"],  # the vocabulary
     ["values"],
-    ["refinements"],
+    ["refinements", "architectures"],
     ["recipes"],
     ["params"],
     ["synthetic", "policies"],
-    ["datasets", "backbones"],
+    ["datasets", "backbones", "chat"],
     ["prompts", "verdicts"],
     ["distil"],
     ["traces"],
@@ -30,7 +30,9 @@ LAYERS = [
     ["generation"],
     ["timing", "probability"],
     ["artifacts", "devices"],
-    ["worker"],
+    ["memory"],
+    ["worker", "board"],
+    ["local", "slurm"],
     ["scheduler"],
     ["scoring"],
     ["resampling"],
@@ -43,9 +45,9 @@ LAYERS = [
     ["power"],
     ["study"],
     ["chapters"],
-    ["tuning", "predictions", "distillation", "prices"],
+    ["tuning", "predictions", "distillation", "prices", "costs"],
     ["access", "plan", "regression", "report"],
-    ["mirror", "staging", "finishing"],
+    ["mirror", "staging", "finishing", "onefile", "numbering", "terms"],
     ["book"],
     ["cli"],
 ]

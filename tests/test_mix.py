@@ -8,7 +8,7 @@ import pytest
 import tiny_guards
 from pydantic import ValidationError
 
-from reasoning_guards import access, artifacts, plan, prompts, scheduler, traces
+from reasoning_guards import access, artifacts, board, plan, prompts, scheduler, traces
 from reasoning_guards.datasets import aegis2, hub, released_traces, topic_following
 from reasoning_guards.examples import with_random_labels
 from reasoning_guards.params import Profile
@@ -274,4 +274,4 @@ def test_plan_and_check_know_the_mix(monkeypatch: pytest.MonkeyPatch) -> None:
     for mix, expected in ({}, "1,024 × 2"), ({"examples": 6}, "30 × 2"), ({"ratio": 2}, "72 × 2"):
         recipe = mixed(**mix)
         assert plan.table(study(Profile()))["Trained on"].tolist() == [expected]
-    assert "training on synthetic/meadow and synthetic/lanes (" in scheduler.describe(recipe)
+    assert "training on synthetic/meadow and synthetic/lanes (" in board.describe(recipe)

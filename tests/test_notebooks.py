@@ -59,12 +59,14 @@ def test_defaults_are_the_smoke_profile(path):
 
 NUMBERS_THAT_NAME = re.compile(
     r"\{[\w:]+\}`[^`]*`|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$"  # roles, code, formulas
-    r"|Tables? \d+( and \d+)?|RQ\d|§[\d.]+|F1|Aegis 2\.0",
+    r"|Tables? \d+( and \d+)?|Figure \d+|A100|RQ\d|§[\d.]+|F1|Aegis 2\.0",
     re.DOTALL,
 )
 
 
-@pytest.mark.parametrize("page", ["claims", "paper_audit", "detectable_effects"])
+@pytest.mark.parametrize(
+    "page", ["claims", "paper_audit", "detectable_effects", "gpu_costs", "traces_explorer"]
+)
 def test_no_number_is_typed_in_prose(page):
     (path,) = (path for path in NOTEBOOKS if path.stem == page)
     cells = nbformat.read(path, 4).cells
@@ -73,6 +75,34 @@ def test_no_number_is_typed_in_prose(page):
     prose += [figure.get("caption", "") for figure in figures]
     typed = [re.findall(r".{,30}\d.{,30}", NUMBERS_THAT_NAME.sub("", text)) for text in prose]
     assert not any(typed), typed
+
+
+def numbered(path):
+    """Name → caption of each table and figure that a notebook shows in the book."""
+    found = {}
+    for cell in code_cells(path):
+        shown = any("text/html" in output.get("data", {}) for output in cell.outputs)
+        figure = cell.metadata.get("mystnb", {}).get("figure", {})
+        if shown and "remove-cell" not in cell.metadata.get("tags", []):
+            assert figure.get("caption"), f"{cell.id} has no caption"
+            is_table = 'class="rg-figure"' not in "".join(cell.outputs[-1]["data"]["text/html"])
+            assert figure["name"].startswith("tab-" if is_table else "fig-"), figure["name"]
+        if figure:
+            found[figure["name"]] = figure["caption"]
+    return found
+
+
+@every_notebook
+def test_each_table_and_figure_is_captioned_and_referred_to_by_its_number(path):
+    prose = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "markdown"]
+    referred = {name for text in prose for name in re.findall(r"\{numref\}`([\w-]+)`", text)}
+    assert referred == set(numbered(path))
+
+
+def test_no_two_tables_or_figures_have_one_name():
+    names = [name for path in NOTEBOOKS for name in numbered(path)]
+    assert len(names) > 80
+    assert len(names) == len(set(names))
 
 
 @every_notebook
@@ -109,7 +139,7 @@ for page in sys.argv[1:]:
 
 @pytest.mark.slow
 def test_the_pages_before_any_run_need_neither_a_model_library_nor_a_network():
-    pages = ("claims", "paper_audit", "detectable_effects")
+    pages = ("claims", "paper_audit", "detectable_effects", "gpu_costs", "traces_explorer")
     paths = [str(path) for path in NOTEBOOKS if path.stem in pages]
     assert len(paths) == len(pages)
     done = subprocess.run(

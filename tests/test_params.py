@@ -49,6 +49,8 @@ def test_a_name_that_is_no_text_is_unknown():
         ("seeds", ["a"], "valid integer"),
         ("seeds", [-1], "greater than or equal to 0"),
         ("seeds", [3, 3], "each seed should be there once"),
+        ("grpo_betas", [0, 0.0], "each value should be there once"),
+        ("grpo_groups", [1], "greater than or equal to 2"),
         ("learning_rate_reasoning", 2, "less than 1"),
         ("learning_rate_reasoning", "fast", "valid number"),
         ("temperature", float("nan"), "finite number"),
@@ -74,6 +76,8 @@ def test_a_value_of_the_wrong_kind_is_refused_with_name_and_value(name, value, w
             "multiple of train_batch_per_device times gpus_per_training",
         ),
         ({"batch_size": 2, "gpus_per_training": 4}, "times gpus_per_training"),
+        ({"grpo_groups": [4, 6], "grpo_batch_size": 16}, "multiple of each of grpo_groups"),
+        ({"grpo_batch_size": 24}, "multiple of train_batch_per_device"),
         ({"max_length": 100}, "max_new_tokens_reasoning should be below max_length"),
     ],
 )
@@ -93,8 +97,10 @@ def test_numbers_written_as_text_are_numbers():
     assert profile.n_train == 12
 
 
-def test_one_seed_becomes_a_list():
+def test_one_seed_or_one_value_to_try_becomes_a_list():
     assert params.check({"seeds": 7}, "here").seeds == [7]
+    assert params.check({"grpo_temperatures": 0.6}, "here").grpo_temperatures == [0.6]
+    assert params.check({"learning_rates_grpo": "1e-6"}, "here").learning_rates_grpo == [1e-6]
 
 
 def test_parameters_a_chapter_does_not_use_pass():

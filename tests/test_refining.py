@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
+import transformers
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
@@ -14,9 +16,16 @@ from reasoning_guards import generation, mining
 from reasoning_guards.engines.transformers import TransformersEngine
 from reasoning_guards.generation import ROWS, read_rows
 from reasoning_guards.recipes import SFT, Backbone, Decoding, Mining, Recipe, TraceSpec
-from reasoning_guards.refinements import Continual, Mined, Preference, Refinement
+from reasoning_guards.refinements import (
+    Continual,
+    GroupRelative,
+    Mined,
+    Preference,
+    Refinement,
+    Reward,
+)
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import data, dpo, refine, sft
+from reasoning_guards.training import data, dpo, grpo, refine, rewards, sft
 
 pytestmark = pytest.mark.slow
 SETTINGS = SFT(
@@ -183,3 +192,84 @@ def test_the_reference_is_the_one_that_is_named(
     margins = logged(tmp_path, "rewards/margins")
     still = max(map(abs, margins)) < 1e-3
     assert still is (reference == "start")
+
+
+OPTIMISE = GroupRelative(
+    mined=MINED, least=1, most=3, group=4, temperature=1.0, beta=0.02, engine="transformers",
+    reward=Reward(
+        prompt=1, response=1, false_positive=0.5, false_negative=1, form=0.2, length=0
+    ),
+    sft=SETTINGS.model_copy(
+        update={"epochs": 4, "learning_rate": 1e-3, "weight_decay": 0.0}
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("scrambled", [False, True], ids=["as earned", "scrambled"])
+def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scrambled: bool
+) -> None:
+    earned: list[float] = []
+    as_earned, coin = rewards.total, random.Random(0)
+
+    def recorded(*given: Any) -> float:
+        earned.append(as_earned(*given))
+        return coin.choice(earned) if scrambled else earned[-1]
+
+    monkeypatch.setattr(rewards, "total", recorded)
+    notes = train(OPTIMISE, started, tmp_path)
+    assert notes["answers"] == len(earned)
+    assert 24 <= notes["steps"] <= 60
+    batch = OPTIMISE.sft.batch_size
+    steps = [statistics.mean(earned[at : at + batch]) for at in range(0, len(earned), batch)]
+    third = len(steps) // 3
+    early, late = steps[:third], steps[-third:]
+    error = sum(statistics.variance(part) / third for part in (early, late)) ** 0.5
+    learnt = statistics.mean(late) - statistics.mean(early) > 3 * error
+    assert learnt is not scrambled
+    if not scrambled:
+        divergence = logged(tmp_path, "kl")
+        assert divergence[0] == pytest.approx(0, abs=1e-4), "its reference is the guard itself"
+        assert statistics.mean(divergence[-third:]) > 1e-3
+        for metric in ("reward", "entropy", "completions/mean_length", "recall", "in_form"):
+            assert len(logged(tmp_path, metric)) > 20, metric
+
+
+@pytest.mark.parametrize("refinement", [PREFER, OPTIMISE], ids=["DPO", "GRPO"])
+def test_a_refinement_that_was_cut_off_goes_on_to_the_weights_of_one_that_was_not(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refinement: Refinement
+) -> None:
+    class CutOffError(Exception):
+        pass
+
+    whole = train(refinement, started, tmp_path / "whole")
+    step, taken = transformers.Trainer.training_step, 0
+
+    def counted(*given: Any, **named: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        if taken == whole["steps"] // 2:
+            raise CutOffError
+        return step(*given, **named)
+
+    monkeypatch.setattr(transformers.Trainer, "training_step", counted)
+    with pytest.raises(CutOffError):
+        train(refinement, started, tmp_path / "cut")
+    notes = train(refinement, started, tmp_path / "cut")
+    assert notes["steps"] == whole["steps"]
+    assert taken < 1.4 * whole["steps"], "it began anew"
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut")]
+    for name, there in weights[0].items():
+        torch.testing.assert_close(weights[1][name], there, rtol=0, atol=1e-5)
+    histories = [logged(tmp_path / name, "loss") for name in ("whole", "cut")]
+    assert histories[1] == pytest.approx(histories[0], abs=1e-4)
+
+
+def test_grpo_wants_as_many_difficult_examples_as_a_batch_takes_and_a_gpu_for_vllm(
+    started: Started, tmp_path: Path
+) -> None:
+    vast = OPTIMISE.sft.model_copy(update={"batch_size": 4 * 65, "epochs": 1})
+    with pytest.raises(grpo.TooFewDifficultError, match="takes 65: mine more"):
+        train(OPTIMISE.model_copy(update={"sft": vast}), started, tmp_path)
+    with pytest.raises(grpo.NoGPUForRolloutsError, match="-p grpo_engine transformers"):
+        train(OPTIMISE.model_copy(update={"engine": "vllm"}), started, tmp_path)

@@ -15,7 +15,7 @@ STUDY = chapters.rq1_efficacy(Profile(bootstrap_replicates=100))
 
 
 def of_run(values, best, apart=()):
-    frame = pd.DataFrame(values, index=["a", "b", "c"][: len(values["F1"])])
+    frame = pd.DataFrame(values, index=["a", "b", "c", "d"][: len(values["F1"])])
     return frames.html(frames.of_run(frame, STUDY, "some", best, apart))
 
 
@@ -24,15 +24,17 @@ def starred(html):
 
 
 def test_the_best_of_a_column_has_a_sign_and_a_word_beside_its_weight():
-    html = of_run({"F1": ["0.500 [0.4, 0.9]", "0.700", "0.700"], "Failed": [3, 1, 2]},
+    html = of_run({"F1": ["0.500 [0.4, 0.9]", "0.700", "0.700", "0.6"], "Failed": [3, 1, 2, 4]},
                   {"F1": "max", "Failed": "min"})  # fmt: skip
     assert starred(html) == ["0.700", "1", "0.700"]
     assert html.count("★") == 4  # and once below, to say what it means
     assert html.count('<span class="rg-said"> best</span>') == 3
 
 
-def test_nothing_is_best_where_all_are_alike_and_rows_apart_do_not_compete():
+def test_nothing_is_best_that_most_rows_share_and_rows_apart_do_not_compete():
     assert starred(of_run({"F1": ["0.5", "0.5"]}, {"F1": "max"})) == []
+    assert starred(of_run({"F1": ["0 of 9", "1 of 9", "0 of 9"]}, {"F1": "min"})) == []
+    assert len(starred(of_run({"F1": ["0", "1", "0", "2"]}, {"F1": "min"}))) == 2
     html = of_run({"F1": ["0.5", "0.6", "12"]}, {"F1": "max"}, ["c"])
     assert starred(html) == ["0.6"]
     assert re.search(r"<tfoot><tr><th scope=\"row\">c</th>", html)
@@ -55,6 +57,14 @@ def test_a_table_brings_its_file():
     assert name == "rq1_efficacy-some.csv"
     read = pd.read_csv(io.BytesIO(base64.b64decode(data)), index_col=0)
     pd.testing.assert_frame_equal(read, frame)
+
+
+def test_values_of_a_linked_column_lead_to_their_pages_and_others_stay_text():
+    frame = frames.linked(pd.DataFrame({"Chapter": ["x", "<y>"], "Other": ["x", "x"]}),
+                          "Chapter", {"x": "x.html"})  # fmt: skip
+    html = frames.html(frame)
+    assert html.count('<td><a href="x.html">x</a></td>') == 1
+    assert "<td>&lt;y&gt;</td>" in html
 
 
 def test_long_tables_can_be_sorted():

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from reasoning_guards import artifacts, chapters, resources, scheduler, traces
+from reasoning_guards import artifacts, board, chapters, local, resources, scheduler, traces
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Generation, Recipe, mining
 from reasoning_guards.resources import Resources
 from reasoning_guards.training import launch
+from reasoning_guards.worker import Job, Reply
 
 TINY = Profile(
     n_train=8,
@@ -66,7 +67,7 @@ def workers(monkeypatch):
             self.closed += 1
 
     fake = Workers()
-    monkeypatch.setattr(scheduler, "Worker", fake)
+    monkeypatch.setattr(local, "Worker", fake)
     return fake
 
 
@@ -107,7 +108,7 @@ def test_values_are_made_at_the_same_time(workers):
 
 def test_nothing_is_started_when_all_is_cached(workers, monkeypatch):
     run(ASKED)
-    monkeypatch.setattr(scheduler, "Worker", lambda *_: pytest.fail("a worker was started"))
+    monkeypatch.setattr(local, "Worker", lambda *_: pytest.fail("a worker was started"))
     run(ASKED)
 
 
@@ -120,7 +121,7 @@ def test_only_what_is_missing_is_made(workers):
 
 def test_a_failure_keeps_the_others_and_is_named(workers):
     workers.fails = {ASKED[0]: "it is Monday"}
-    with pytest.raises(scheduler.WorkFailedError) as caught:
+    with pytest.raises(board.WorkFailedError) as caught:
         run([*ASKED, UNTRAINED])
     sentence = str(caught.value)
     assert "1 of 4 steps failed" in sentence
@@ -137,7 +138,7 @@ def test_a_failure_keeps_the_others_and_is_named(workers):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_failed_training_is_named_and_its_guard_not_asked(workers, threads):
     workers.fails = {RECIPE: "no room"}
-    with pytest.raises(scheduler.WorkFailedError, match=r"training on synthetic/meadow .*no room"):
+    with pytest.raises(board.WorkFailedError, match=r"training on synthetic/meadow .*no room"):
         run([*ASKED, UNTRAINED], threads)
     assert sorted(map(artifacts.key, workers.made)) == sorted(
         map(artifacts.key, [RECIPE, UNTRAINED])
@@ -184,9 +185,9 @@ def test_progress_counts_up_and_says_what_was_made_and_how_long_the_rest_takes(w
 
 def test_time_left_follows_the_cost_of_what_is_left(monkeypatch):
     clock = iter([0.0, 10.0])
-    monkeypatch.setattr(scheduler.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(board.time, "monotonic", lambda: next(clock))
     lines = []
-    scheduler.Progress({"a": 1.0, "b": 3.0}, lines.append).done("a", "half")
+    board.Progress({"a": 1.0, "b": 3.0}, lines.append).done("a", "half")
     assert lines == ["[1/2] half; 10 s so far, about 30 s left"]
 
 
@@ -216,9 +217,27 @@ def test_vllm_runs_in_the_python_that_is_named_and_training_in_this_one(
     assert workers.pythons == {"/there/python", sys.executable}
 
 
+def test_a_policy_whose_answers_vllm_writes_is_optimised_in_the_python_that_is_named(
+    monkeypatch, workers
+):
+    monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/there/python")
+    optimised = [
+        chapters.appendix_grpo(TINY.model_copy(update={"grpo_engine": engine}))
+        .generations(["grpo"])[0]
+        .guard
+        for engine in ("vllm", "transformers")
+    ]
+    for recipe, python in zip(optimised, ("/there/python", sys.executable), strict=True):
+        artifacts.make(recipe.start, lambda folder: None)
+        artifacts.make(mining(recipe), lambda folder: None)
+        workers.pythons.clear()
+        run([recipe])
+        assert workers.pythons == {python}
+
+
 def test_a_named_python_that_does_not_exist_is_a_sentence(monkeypatch, asked_of_vllm):
     monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/nowhere/python")
-    with pytest.raises(scheduler.WorkFailedError, match="/nowhere/python cannot be started"):
+    with pytest.raises(board.WorkFailedError, match="/nowhere/python cannot be started"):
         run([asked_of_vllm])
 
 
@@ -256,7 +275,7 @@ def test_on_cpus_a_process_serves_until_the_end_and_nothing_is_hidden_from_it(wo
 def test_a_step_that_is_to_span_more_gpus_than_there_are_is_refused(workers, monkeypatch, name):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     spanning = GPU.model_copy(update={name: 4})
-    with pytest.raises(scheduler.TooFewDevicesError, match=rf"{name} is 4, but .* only 2 GPUs"):
+    with pytest.raises(local.TooFewDevicesError, match=rf"{name} is 4, but .* only 2 GPUs"):
         scheduler.run(ASKED, spanning, 1)
     assert workers.made == []
 
@@ -274,7 +293,7 @@ def test_a_worker_process_sees_the_gpus_it_is_given(tmp_path):
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\nread job; echo "{\\"failed\\": \\"$CUDA_VISIBLE_DEVICES\\"}"\n')
     python.chmod(0o755)
-    worker = scheduler.Worker(str(python), tmp_path / "log", "4,6")
+    worker = local.Worker(str(python), tmp_path / "log", "4,6")
     assert worker.make(RECIPE, Resources()) == "4,6"
     worker.close()
 
@@ -293,7 +312,7 @@ def test_a_worker_that_ends_early_gives_a_sentence(tmp_path, monkeypatch, script
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
     monkeypatch.setattr(scheduler.sys, "executable", str(python))
-    with pytest.raises(scheduler.WorkFailedError, match=f": {why} "):
+    with pytest.raises(board.WorkFailedError, match=f": {why} "):
         run([RECIPE])
 
 
@@ -304,7 +323,7 @@ def test_a_worker_that_died_is_replaced_for_the_next_value(tmp_path):
         "read job; echo '{\"failed\": null}'\n"
     )
     python.chmod(0o755)
-    worker = scheduler.Worker(str(python), tmp_path / "log")
+    worker = local.Worker(str(python), tmp_path / "log")
     assert "was killed" in worker.make(RECIPE, Resources())
     assert worker.make(RECIPE, Resources()) is None
     worker.close()
@@ -321,7 +340,7 @@ def test_the_real_worker_killed_in_training_is_named_and_the_run_can_be_repeated
         started.append(popen(*arguments, **options))
         return started[-1]
 
-    monkeypatch.setattr(scheduler.subprocess, "Popen", start)
+    monkeypatch.setattr(local.subprocess, "Popen", start)
     state = artifacts.folder(RECIPE).with_suffix(".partial") / "trainer"
 
     def kill_in_training():
@@ -331,7 +350,7 @@ def test_the_real_worker_killed_in_training_is_named_and_the_run_can_be_repeated
 
     killer = threading.Thread(target=kill_in_training)
     killer.start()
-    with pytest.raises(scheduler.WorkFailedError, match="its process was killed"):
+    with pytest.raises(board.WorkFailedError, match="its process was killed"):
         run(ASKED, workers=1)
     killer.join()
     assert not artifacts.is_cached(RECIPE)
@@ -350,7 +369,7 @@ def test_the_real_worker_killed_in_training_is_named_and_the_run_can_be_repeated
 def test_one_job_in_a_file_is_done_and_its_failure_is_a_sentence_and_an_exit_code(tmp_path):
     wrong = RECIPE.model_copy(update={"train_set": "synthetic/medow"})
     job = tmp_path / "job.json"
-    job.write_text(scheduler.Job(values=(wrong,), resources=Resources()).model_dump_json())
+    job.write_text(Job(values=(wrong,), resources=Resources()).model_dump_json())
     done = subprocess.run(
         [sys.executable, "-m", "reasoning_guards.worker", str(job)],
         capture_output=True,
@@ -358,7 +377,7 @@ def test_one_job_in_a_file_is_done_and_its_failure_is_a_sentence_and_an_exit_cod
         check=False,
     )
     assert done.returncode == 1
-    assert "medow" in scheduler.Reply.model_validate_json(done.stdout).failed
+    assert "medow" in Reply.model_validate_json(done.stdout).failed
     assert "Traceback" not in done.stderr
     assert Path(tmp_path, "cache", "checkpoint").is_dir()
 
@@ -381,10 +400,10 @@ LONGER = RECIPE.model_copy(
 def started(tmp_path, *values):
     """A process of its own that runs the scheduler on these values, with one worker."""
     job = tmp_path / "values.json"
-    job.write_text(scheduler.Job(values=values, resources=Resources()).model_dump_json())
+    job.write_text(Job(values=values, resources=Resources()).model_dump_json())
     code = (
-        "import sys; from reasoning_guards import scheduler\n"
-        "job = scheduler.Job.model_validate_json(open(sys.argv[1]).read())\n"
+        "import sys; from reasoning_guards import scheduler, worker\n"
+        "job = worker.Job.model_validate_json(open(sys.argv[1]).read())\n"
         "scheduler.run(job.values, job.resources, 1)\n"
     )
     return subprocess.Popen([sys.executable, "-c", code, str(job)])
@@ -438,6 +457,6 @@ def test_a_guard_is_trained_then_mined_then_refined_then_asked(workers, threads)
 
 def test_what_waits_for_a_failed_training_in_turn_is_not_made(workers):
     workers.fails = {REFINING.guard.start: "no room"}
-    with pytest.raises(scheduler.WorkFailedError, match="1 of 5 steps failed"):
+    with pytest.raises(board.WorkFailedError, match="1 of 5 steps failed"):
         run([REFINING, UNTRAINED])
     assert set(workers.made) == {REFINING.guard.start, UNTRAINED}

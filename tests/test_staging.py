@@ -1,19 +1,23 @@
 """What is added to executed notebooks, and what is mended in built pages."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 from reasoning_guards import artifacts, chapters, finishing, plan, staging
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import mining
+from reasoning_guards.report import frames
 
 ROOT = Path(__file__).parents[1]
 PROFILE = Profile(eval_examples=2)
 STUDY = chapters.rq6_difficult_samples(PROFILE)
 NAME = STUDY.chapter
+FRAME = pd.DataFrame({"a": [1]})
 
 
 @pytest.fixture
@@ -24,13 +28,21 @@ def folder(tmp_path, monkeypatch):
     for name, seconds in ((NAME, 12.4), ("prompts", 3.0)):
         notebook = nbformat.v4.new_notebook(metadata={"papermill": {"duration": seconds}})
         notebook.cells = [nbformat.v4.new_markdown_cell(text) for text in ("# Title", "Text.")]
+        table = nbformat.v4.new_output("display_data", {"text/html": frames.html(FRAME)})
+        cell = nbformat.v4.new_code_cell("frame", outputs=[table])
+        cell.metadata["mystnb"] = {"figure": {"name": "tab-one"}}
+        notebook.cells.append(cell)
         nbformat.write(notebook, tmp_path / "notebooks" / f"{name}.ipynb")
     staging.stage(tmp_path, PROFILE)
     return tmp_path
 
 
+def read(folder, name):
+    return nbformat.read(folder / "notebooks" / f"{name}.ipynb", 4).cells
+
+
 def cells(folder, name):
-    return [c.source for c in nbformat.read(folder / "notebooks" / f"{name}.ipynb", 4).cells]
+    return [cell.source for cell in read(folder, name) if cell.cell_type == "markdown"]
 
 
 def test_a_chapter_says_below_its_title_how_it_is_run_again_and_at_what_cost(folder):
@@ -47,6 +59,14 @@ def test_a_page_without_a_study_has_no_box_and_both_say_what_they_are_made_from(
     assert "executed in 3 s" in cells(folder, "prompts")[-1]
     assert "run <code>" not in cells(folder, "prompts")[-1]
     assert f"run <code>{staging.run_id(STUDY)}</code>" in cells(folder, NAME)[-1]
+
+
+def test_a_table_s_file_is_called_as_the_table_is(folder):
+    (cell,) = (c for c in read(folder, NAME) if c.cell_type == "code")
+    shown = cell.outputs[0].data["text/html"]
+    assert 'download="tab-one.csv"' in shown
+    assert 'aria-label="Table tab-one"' in shown
+    assert frames.renamed(shown, "tab-two") == shown
 
 
 def test_the_record_holds_every_parameter_and_what_each_page_is_made_from(folder):
@@ -71,6 +91,41 @@ def test_the_cost_of_a_study_counts_all_that_its_answers_wait_for_once():
     assert len(steps) == len(set(steps)) == plan.cost(STUDY).steps
     refined = next(iter(STUDY.variants["continual_sft"].guards.values()))
     assert {refined, refined.start, mining(refined)} <= set(steps)
+
+
+def test_the_first_page_says_at_which_scale_and_from_what_a_copy_was_made(folder):
+    said = (folder / "book" / "this_copy.md").read_text()
+    assert (
+        "profile `smoke`, `synthetic/llama-64`, 200 examples to learn from, 1 training seed, "
+        in said
+    )
+    assert "at most 2 examples a cell" in said
+    record = json.loads((folder / "provenance.json").read_text())
+    assert f"commit `{record['commit']}`, {record['state']}." in said
+    record["profile"] |= {"eval_examples": None, "n_train": None, "seeds": [0, 1]}
+    assert (
+        "all examples to learn from, 2 training seeds, all examples a cell"
+        in staging._this_copy(record)
+    )
+    assert (folder / "CITATION.cff").read_text() == (ROOT / "CITATION.cff").read_text()
+
+
+def test_formulas_become_mathml_and_their_typesetter_goes(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        '<script>window.MathJax = {"options": {}}</script>\n'
+        '<script defer="defer" src="https://somewhere/mathjax@3/tex-mml-chtml.js"></script>\n'
+        '<div class="math notranslate nohighlight">\n\\[a &lt; b_1\\]</div> '
+        '<span class="math notranslate">\\(c\\)</span> \\(d\\)'
+    )
+    finishing.finish(tmp_path)
+    text = page.read_text()
+    assert "script" not in text
+    assert re.findall(r'<(\w+) class="math[^>]*><math [^>]*display="(\w+)"', text) == [
+        ("div", "block"), ("span", "inline")
+    ]  # fmt: skip
+    assert "<mo>&#x0003C;</mo><msub><mi>b</mi><mn>1</mn></msub>" in text
+    assert text.endswith("</math></span> \\(d\\)")
 
 
 def test_a_page_keeps_its_text_and_loses_what_is_remote(tmp_path):

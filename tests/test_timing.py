@@ -111,7 +111,7 @@ def test_the_made_up_timing_is_read_as_it_was_written(timed, monkeypatch):
 
 
 def test_timings_are_made_last_and_by_one_worker(monkeypatch):
-    from reasoning_guards import scheduler
+    from reasoning_guards import local, scheduler
     from reasoning_guards.resources import Resources
 
     made = []
@@ -120,7 +120,7 @@ def test_timings_are_made_last_and_by_one_worker(monkeypatch):
         made.append((type(value).__name__, id(self)))
         artifacts.make(value, lambda folder: None)
 
-    monkeypatch.setattr(scheduler.Worker, "make", make)
+    monkeypatch.setattr(local.Worker, "make", make)
     scheduler.run(STUDY.values()[::-1], Resources(), workers=2)
     kinds = [kind for kind, _ in made]
     assert kinds[-1] == "Timing"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from reasoning_guards import backbones, datasets, traces
+from reasoning_guards import backbones, datasets, memory, traces
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.datasets import hub, released_traces
 from reasoning_guards.errors import UserError
@@ -52,12 +52,15 @@ def sets(profile: Profile) -> list[Set]:
 
 
 def check(profile: Profile) -> list[Finding]:
-    """Datasets, backbones and traces, each with where it is or one sentence on what is wrong."""
+    """Datasets, backbones, traces and memory: each there, or one sentence on what is wrong."""
     studies = [chapter(profile) for chapter in CHAPTERS.values()]
     guards = dict.fromkeys(value.guard for study in studies for value in study.generations())
     recipes = [guard for guard in guards if isinstance(guard, Recipe)]
     models = {guard.backbone if isinstance(guard, Recipe) else guard for guard in guards}
     sources = sorted({(model.name, model.revision) for model in models})
+    steps = [step for study in studies for step in (*study.recipes(), *study.values())]
+    room = memory.of_all(steps, studies[0].resources())
+    gpus = memory.cards(profile)
     learnt = dict.fromkeys((r.traces, name) for r in recipes if r.traces for name, _ in r.sources)
     return [
         *(_found(f"dataset {one.dataset}, {one.split}", _dataset, one) for one in sets(profile)),
@@ -68,6 +71,7 @@ def check(profile: Profile) -> list[Finding]:
             )
             for spec, name in learnt
         }.values(),
+        *(_found(f"memory for {need.what}", memory.require, need, gpus) for need in room if gpus),
     ]
 
 

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import yaml
 
-from reasoning_guards import finishing, scheduler, staging
+from reasoning_guards import finishing, onefile, scheduler, staging
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 
 Report = Callable[[str], None]
 
+_PAGES = "pages"
 # Its module runs nothing by itself, and its script may not be on the path.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -46,7 +47,7 @@ def run_study(profile: Profile, report: Report) -> None:
     scheduler.run(values, studies[0].resources(), profile.workers, report)
 
 
-def execute(chapter: str, parameters: Path, profile: Profile, output: Path, report: Report) -> Path:
+def execute(chapter: str, profile: Profile, output: Path, report: Report) -> Path:
     """Execute one chapter with papermill; its notebook computes what it lacks.
 
     Returns:
@@ -75,7 +76,7 @@ def execute(chapter: str, parameters: Path, profile: Profile, output: Path, repo
         papermill.execute_notebook(
             str(source),
             str(unfinished),
-            parameters=yaml.safe_load(parameters.read_text()),
+            parameters=profile.model_dump(mode="json"),
             kernel_name="python3",
             progress_bar=False,
             request_save_on_cell_execute=False,
@@ -93,7 +94,7 @@ def execute(chapter: str, parameters: Path, profile: Profile, output: Path, repo
     return target
 
 
-def build(parameters: Path, profile: Profile, output: Path, report: Report) -> Path:
+def build(profile: Profile, output: Path, report: Report) -> Path:
     """Everything, in order; warnings of the book builder are errors.
 
     Returns:
@@ -108,13 +109,13 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
     with ThreadPoolExecutor(profile.workers) as pool:
         # What they need is made; reading it takes each a kernel, and those can run side by side.
         for executed in [
-            pool.submit(execute, notebook.stem, parameters, profile, output, report)
+            pool.submit(execute, notebook.stem, profile, output, report)
             for notebook in sorted(Path("notebooks").glob("*.ipynb"))
         ]:
             executed.result()
     report("Building the pages ...")
     staging.stage(stage, profile)
-    built = stage.parent / "pages"
+    built = stage.parent / _PAGES
     done = subprocess.run(  # noqa: S603
         [
             sys.executable, "-c", _JUPYTER_BOOK, "build", str(stage), "--path-output", str(built),
@@ -134,6 +135,26 @@ def build(parameters: Path, profile: Profile, output: Path, report: Report) -> P
         first = complaints[0].strip() if complaints else "see the log"
         raise BookFailedError(f"The book does not build: {first} (log: {log}).")
     return page.resolve()
+
+
+def one_file(profile: Profile, output: Path, report: Report) -> Path:
+    """The whole book in one file, from the pages that are there; without any they are built.
+
+    Returns:
+        The file.
+
+    Raises:
+        BookFailedError: as `build`.
+    """
+    folder = (output / profile.profile).resolve()
+    pages = folder / _PAGES / "_build" / "html"
+    if not pages.is_dir():
+        build(profile, output, report)
+    contents = yaml.safe_load(Path("_toc.yml").read_text())
+    chapters = [page["file"] for part in contents["parts"] for page in part["chapters"]]
+    target = folder / "reasoning-guards.html"
+    onefile.write(pages, [contents["root"], *chapters], target)
+    return target
 
 
 def _fold_parameters(notebook: Path) -> None:

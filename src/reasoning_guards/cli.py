@@ -35,8 +35,10 @@ def _parser() -> argparse.ArgumentParser:
         ("mirror", _mirror, "download a profile's datasets into a folder, or verify them"),
         ("run", _run, "train and generate what a profile lacks"),
         ("distil", _distil, "ask a teacher for the traces that a profile's guards learn from"),
+        ("examine", _examine, "have the judge read traces alone, of teachers and trained guards"),
         ("chapter", _chapter, "execute one chapter with papermill"),
         ("book", _book, "run the study, execute every chapter, build the book"),
+        ("one-file", _one_file, "put the book's pages into one file, to archive or to send on"),
         ("evaluate", _evaluate, "ask a profile's released guards, write and score predictions"),
         ("export", _export, "write a chapter's predictions to a parquet file, without any text"),
         ("score", _score, "score a file of predictions, exported here or made elsewhere"),
@@ -66,23 +68,28 @@ def _parser() -> argparse.ArgumentParser:
         if name == "mirror":
             sub.add_argument("--to", type=Path, required=True, help="the mirror's folder")
         sub.add_argument("--profile", default="smoke", help="name of a file in params/, or a path")
-        if name in ("chapter", "book"):
+        text = "another value for one of its parameters, as YAML; any number of times"
+        sub.add_argument(
+            "-p", dest="changes", nargs=2, metavar=("NAME", "VALUE"), action="append", default=[],
+            help=text,
+        )  # fmt: skip
+        if name in ("chapter", "book", "one-file"):
             sub.add_argument("--build", type=Path, default=Path("_build"), help="output folder")
         sub.set_defaults(command=command)
     return parser
 
 
-def _profile(parsed: argparse.Namespace) -> tuple[Path, params.Profile]:
+def _profile(parsed: argparse.Namespace) -> params.Profile:
     path = Path(parsed.profile)
     if path.name == parsed.profile and not path.suffix:
         path = Path("params") / f"{path}.yaml"
-    return path, params.load(path)
+    return params.load(path, dict(parsed.changes))
 
 
 def _plan(parsed: argparse.Namespace) -> int:
     from reasoning_guards import access, plan
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     if not parsed.check:
         say(plan.text(profile))
         return 0
@@ -95,22 +102,22 @@ def _plan(parsed: argparse.Namespace) -> int:
 def _mirror(parsed: argparse.Namespace) -> None:
     from reasoning_guards import mirror
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     mirror.make(profile, parsed.to, say)
 
 
 def _run(parsed: argparse.Namespace) -> None:
     from reasoning_guards import book
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     book.run_study(profile, say)
 
 
 def _distil(parsed: argparse.Namespace) -> int:
-    from reasoning_guards import distillation
-    from reasoning_guards.report import distilled
+    from reasoning_guards.distillation import asking
+    from reasoning_guards.report import ended
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     if parsed.sheet or parsed.filled:
         from reasoning_guards.distil import annotation
         from reasoning_guards.report import annotated
@@ -123,30 +130,47 @@ def _distil(parsed: argparse.Namespace) -> int:
             said = annotation.read(parsed.filled, len(drawn))
             say(annotated.agreement(said, drawn).to_string())
         return 0
-    done = distillation.run(profile, say, parsed.examples)
-    say(distilled.summary(done))
+    done = asking.run(profile, say, parsed.examples)
+    say(ended.distilled(done))
     return 0 if done.name else 1
+
+
+def _examine(parsed: argparse.Namespace) -> int:
+    from reasoning_guards.distillation import examining
+    from reasoning_guards.report import ended
+
+    profile = _profile(parsed)
+    done = examining.examine(profile, say)
+    say(ended.examined(done))
+    return 1 if done.run.stopped else 0
 
 
 def _chapter(parsed: argparse.Namespace) -> None:
     from reasoning_guards import book
 
-    path, profile = _profile(parsed)
-    say(str(book.execute(parsed.chapter, path, profile, parsed.build, say)))
+    profile = _profile(parsed)
+    say(str(book.execute(parsed.chapter, profile, parsed.build, say)))
 
 
 def _book(parsed: argparse.Namespace) -> None:
     from reasoning_guards import book
 
-    path, profile = _profile(parsed)
-    say(f"Open {book.build(path, profile, parsed.build, say)}")
+    profile = _profile(parsed)
+    say(f"Open {book.build(profile, parsed.build, say)}")
+
+
+def _one_file(parsed: argparse.Namespace) -> None:
+    from reasoning_guards import book
+
+    profile = _profile(parsed)
+    say(f"Open {book.one_file(profile, parsed.build, say)}")
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
     from reasoning_guards import predictions
     from reasoning_guards.chapters import released
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     study = released.released_guards(profile)
     study.run(say)
     rows = predictions.exported(study)
@@ -157,7 +181,7 @@ def _evaluate(parsed: argparse.Namespace) -> None:
 def _export(parsed: argparse.Namespace) -> None:
     from reasoning_guards import chapters, predictions
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     study = chapters.named(parsed.chapter)(profile)
     predictions.write(predictions.exported(study), parsed.to)
     say(str(parsed.to))
@@ -166,7 +190,7 @@ def _export(parsed: argparse.Namespace) -> None:
 def _score(parsed: argparse.Namespace) -> None:
     from reasoning_guards import predictions
 
-    _, profile = _profile(parsed)
+    profile = _profile(parsed)
     policy = parsed.parse_policy or profile.parse_policy
     rows = predictions.read(parsed.file, profile, parsed.threshold)
     say(predictions.table(rows, profile, policy).to_string())

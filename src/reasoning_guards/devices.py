@@ -43,7 +43,7 @@ def of_worker(value: Work, worker: int, visible: Sequence[str], resources: Resou
         worker: its number, from 0.
         visible: as from `visible`; there are at least as many as a step spans, or none.
     """
-    span = max(resources.tensor_parallel, resources.gpus_per_training)
+    span = resources.gpus_of_worker
     if isinstance(value, Recipe):
         wanted = resources.gpus_per_training
     else:
@@ -51,3 +51,21 @@ def of_worker(value: Work, worker: int, visible: Sequence[str], resources: Resou
         wanted = resources.tensor_parallel if served else 1
     first = worker * span
     return [visible[(first + place) % len(visible)] for place in range(wanted) if visible]
+
+
+def memories() -> list[float]:
+    """GiB of each GPU that this process may use; none where the driver cannot be asked of them."""
+    named = visible()
+    try:
+        done = subprocess.run(  # noqa: S603
+            [  # noqa: S607
+                "nvidia-smi", f"--id={','.join(named)}", "--query-gpu=memory.total",
+                "--format=csv,noheader,nounits",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )  # fmt: skip
+        return [float(line) / 1024 for line in done.stdout.split()] if named else []
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return []

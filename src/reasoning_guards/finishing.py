@@ -3,6 +3,7 @@
 Each pattern says what the theme, or an extension of it, leaves in a page.
 """
 
+import html
 import re
 from pathlib import Path
 
@@ -10,6 +11,14 @@ from pathlib import Path
 _THEBE = re.compile(
     r"<script>const THEBE_JS_URL = .*?</script>\n?"
     r'|<script async="async" src="[^"]*sphinx-thebe\.js[^"]*"></script>\n?',
+)
+# A typesetter of formulas, remote or of a megabyte: browsers set MathML by themselves.
+_MATHJAX = re.compile(
+    r"<script>window\.MathJax = .*?</script>\n?"
+    r'|<script [^>]*src="[^"]*mathjax[^"]*"></script>\n?',
+)
+_FORMULA = re.compile(
+    r'(<(?:div|span) class="math [^>]*>)\s*\\([\[(])(.*?)\\[\])]\s*(?=</(?:div|span)>)', re.DOTALL
 )
 # Search buttons show "Search Ctrl+K" and are called "Search": what is read out has to be all of it.
 _SEARCH = re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="Search"')
@@ -26,10 +35,19 @@ def finish(pages: Path) -> None:
     """Mend every page below a folder."""
     for path in pages.rglob("*.html"):
         text = path.read_text()
-        mended = _THEBE.sub("", text)
+        mended = _MATHJAX.sub("", _THEBE.sub("", text))
+        mended = _FORMULA.sub(_mathml, mended)
         mended = _SEARCH.sub(r"\1", mended)
         mended = _THEME.sub(r'\1\2<span class="rg-said">Color mode</span>', mended)
         mended = _FOLDED.sub("<summary>", mended)
         mended = _CITATIONS.sub('<div class="citation-list">', mended)
         if mended != text:
             path.write_text(mended)
+
+
+def _mathml(formula: re.Match[str]) -> str:
+    from latex2mathml import converter
+
+    element, bracket, tex = formula.groups()
+    display = "block" if bracket == "[" else "inline"
+    return element + converter.convert(html.unescape(tex), display=display)

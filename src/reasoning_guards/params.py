@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from reasoning_guards.cards import CardName
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Engine, TeacherVersion, Template
 from reasoning_guards.refinements import PreferenceLoss
@@ -27,6 +28,9 @@ from reasoning_guards.refinements import PreferenceLoss
 # What a parameter can be; true and false are integers. What else a notebook has names for, studies
 # and modules, is none: the cell that reads the parameters may be run again after the others.
 _KINDS = (int, float, str, list, type(None))
+
+TRIED = ("grpo_temperatures", "learning_rates_grpo", "grpo_betas", "grpo_groups")
+"""Parameters of which each value but the first is tried in a run of its own."""
 
 
 class ParameterError(UserError):
@@ -39,8 +43,8 @@ class Profile(BaseModel):
     Attributes:
         profile: its name, for banner and provenance.
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
-        backbone, second_backbone: hub id, or "synthetic/<name>", whose pretrainings the seeds take
-            in turn, each at most once.
+        backbone, second_backbone: hub id, a folder in the hub's format, or "synthetic/<name>",
+            whose pretrainings the seeds take in turn, each at most once.
         teacher: whose traces guards learn: "rule" in the embedded world, "own", a model whose
             traces were released, or "distilled/<name>", as `distil` calls what it made.
         train_set: hub id, "synthetic/<name>", or the YAML file of a set of your own.
@@ -76,14 +80,23 @@ class Profile(BaseModel):
         dpo_beta, dpo_loss, dpo_reference: as `refinements.Preference` has them.
         dpo_pairs: at most so many of a right and a wrong answer to each difficult example.
         epochs_dpo, learning_rate_dpo: of preference optimisation.
+        grpo_temperatures, learning_rates_grpo, grpo_betas, grpo_groups: of policy optimisation
+            (Appendix F), as `refinements.GroupRelative` has them. A run takes the first of each;
+            each other one is tried in a run of its own, beside the first of the others.
+        grpo_batch_size: answers per optimiser step. epochs_grpo: passes over the difficult.
+        grpo_prompt, grpo_response, grpo_false_positive, grpo_false_negative, grpo_form,
+            grpo_length: the reward, as `refinements.Reward` has it.
+        grpo_engine: what writes the answers that are rewarded; vLLM needs a GPU for that.
         temperature, top_p, generations, max_new_tokens_*: decoding (paper §4.2).
         eval_examples: of each benchmark cell, the first so many, or None for all.
         released: guards that others released, by their names in `guards.GUARDS`, as rows of RQ1,
-            RQ7, RQ8 and inference time.
+            RQ7, RQ8 and inference time; "name:model" for another model of that format, and
+            "own:model" for one that answers as those trained here do.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
         workers: child processes at once; on GPUs each has `tensor_parallel` of them, or
             `gpus_per_training` if these are more.
+        card: the GPU that it is meant for, by which the plan reckons; None for the paper's.
         teacher_model: whom `distil` asks: "rule" in the embedded world, else a model's name.
         teacher_url: of its OpenAI-compatible endpoint; empty starts vLLM on this machine.
         teacher_prompt: Appendix H as we mend it, or as it is printed.
@@ -93,6 +106,8 @@ class Profile(BaseModel):
         teacher_failures: rate of each failure that the rule teacher makes.
         judge_model, judge_url: who judges traces, or None for nobody; the teacher's endpoint where
             the second is empty.
+        examined_traces: so many of each teacher and each trained guard are measured and are read
+            alone by the judge.
         token_budget, cost_budget: at which a distillation stops; None for no limit.
         price_in, price_out: of a million tokens of questions and of answers.
         The rest (device, *_batch, …) are resources: they change speed, never results.
@@ -155,6 +170,21 @@ class Profile(BaseModel):
     dpo_pairs: Annotated[int, Field(ge=1)] = 4
     epochs_dpo: Annotated[int, Field(ge=1)] = 1
     learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    grpo_temperatures: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [1.0]
+    learning_rates_grpo: Annotated[
+        list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)
+    ] = [3e-4]
+    grpo_betas: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)] = [0.01]
+    grpo_groups: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] = [4]
+    grpo_batch_size: Annotated[int, Field(ge=2)] = 16
+    epochs_grpo: Annotated[int, Field(ge=1)] = 2
+    grpo_prompt: Annotated[float, Field(ge=0)] = 1.0
+    grpo_response: Annotated[float, Field(ge=0)] = 1.0
+    grpo_false_positive: Annotated[float, Field(ge=0)] = 0.5
+    grpo_false_negative: Annotated[float, Field(ge=0)] = 1.0
+    grpo_form: Annotated[float, Field(ge=0)] = 0.2
+    grpo_length: Annotated[float, Field(ge=0)] = 0.0
+    grpo_engine: Engine = "transformers"
     precision: Literal["float32", "bfloat16"] = "float32"
     lora_rank: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0)] = 0.0
@@ -178,12 +208,14 @@ class Profile(BaseModel):
     teacher_failures: Annotated[float, Field(ge=0, le=1)] = 0.06
     judge_model: str | None = "rule"
     judge_url: str = ""
+    examined_traces: Annotated[int, Field(ge=1)] = 200
     token_budget: Annotated[int, Field(ge=1)] | None = None
     cost_budget: Annotated[float, Field(gt=0)] | None = None
     price_in: Annotated[float, Field(ge=0)] = 0.0
     price_out: Annotated[float, Field(ge=0)] = 0.0
     workers: Annotated[int, Field(ge=1)] = 2
     device: Literal["cpu", "cuda"] = "cpu"
+    card: CardName | None = None
     train_batch_per_device: Annotated[int, Field(ge=1)] = 16
     generate_batch: Annotated[int, Field(ge=1)] = 128
     gradient_checkpointing: bool = False
@@ -191,11 +223,14 @@ class Profile(BaseModel):
     tensor_parallel: Annotated[int, Field(ge=1)] = 1
     gpus_per_training: Annotated[int, Field(ge=1)] = 1
     accelerate_config: str = "params/accelerate/fsdp.yaml"
+    executor: Literal["local", "slurm"] = "local"
+    slurm_minutes: Annotated[int, Field(ge=1)] = 240
+    slurm_options: dict[str, bool | int | str] = {}
 
-    @field_validator("seeds", mode="before")
+    @field_validator("seeds", *TRIED, mode="before")
     @classmethod
-    def _one_seed_is_a_list(cls, value: object) -> object:
-        return [value] if isinstance(value, int) else value
+    def _one_is_a_list(cls, value: object) -> object:
+        return [value] if isinstance(value, int | float | str) else value
 
     @field_validator("*", mode="before")
     @classmethod
@@ -205,12 +240,13 @@ class Profile(BaseModel):
             raise ValueError("input should not be yes or no")
         return value
 
-    @field_validator("seeds")
+    @field_validator("seeds", *TRIED)
     @classmethod
-    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("each seed should be there once")
-        return seeds
+    def _each_is_there_once(cls, values: list[float], info: ValidationInfo) -> list[float]:
+        if len(set(values)) < len(values):
+            one = "seed" if info.field_name == "seeds" else "value"
+            raise ValueError(f"each {one} should be there once")
+        return values
 
     @field_validator("sizes", "budgets")
     @classmethod
@@ -225,17 +261,20 @@ class Profile(BaseModel):
             raise ValueError(
                 "with temperature 0 each generation is the same, so set generations to 1"
             )
-        share = self.batch_size // self.gpus_per_training
-        at_once = min(share, self.train_batch_per_device) * self.gpus_per_training
-        if not at_once or self.batch_size % at_once:
-            raise ValueError(
-                "batch_size should be a multiple of train_batch_per_device times gpus_per_training"
-            )
+        for name in ("batch_size", "grpo_batch_size"):
+            batch, gpus = getattr(self, name), self.gpus_per_training
+            at_once = min(batch // gpus, self.train_batch_per_device) * gpus
+            if not at_once or batch % at_once:
+                raise ValueError(
+                    f"{name} should be a multiple of train_batch_per_device times gpus_per_training"
+                )
         if not self.difficult_least <= self.difficult_most <= self.mining_generations:
             raise ValueError(
                 "difficult_least, difficult_most and mining_generations should not fall in this "
                 "order"
             )
+        if any(self.grpo_batch_size % group for group in self.grpo_groups):
+            raise ValueError("grpo_batch_size should be a multiple of each of grpo_groups")
         for kind in ("reasoning", "non_reasoning"):
             if getattr(self, f"max_new_tokens_{kind}") >= self.max_length:
                 raise ValueError(f"max_new_tokens_{kind} should be below max_length")
@@ -259,8 +298,12 @@ def from_notebook(namespace: Mapping[str, Any]) -> Profile:
     )
 
 
-def load(path: Path) -> Profile:
+def load(path: Path, changes: Mapping[str, str] | None = None) -> Profile:
     """The profile in a YAML file.
+
+    Args:
+        path: of the file.
+        changes: parameters that are to have other values, each a piece of YAML.
 
     Raises:
         ParameterError: if the file is missing, is no flat mapping, or `check` refuses it.
@@ -277,7 +320,16 @@ def load(path: Path) -> Profile:
         raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from None
     if not isinstance(values, dict):
         raise ParameterError(f"{path} must hold `name: value` lines.")
-    return check(values, str(path))
+    return check(
+        values | {name: _value(name, text) for name, text in (changes or {}).items()}, str(path)
+    )
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ParameterError(f"The value {text!r} of {name!r} is not YAML: quote it.") from None
 
 
 def check(values: Mapping[str, Any], where: str) -> Profile:

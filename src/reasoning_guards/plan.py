@@ -1,6 +1,6 @@
 """What a profile would run, before anything runs: cached or not, and its cost, with its source.
 
-Costs are measured where the artifact is there, and otherwise assumed from the constants below.
+Costs are measured where the artifact is there, and otherwise assumed, as `costs` and `memory` say.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,51 +8,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reasoning_guards import artifacts, prices
+from reasoning_guards import artifacts, costs, memory, prices
+from reasoning_guards.cards import CARDS, USUAL
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import (
-    Mining,
-    Probability,
-    Recipe,
-    Timing,
-    TraceSpec,
-    Work,
-    mining,
-    needed,
-)
+from reasoning_guards.recipes import Recipe, Work, mining, needed
 from reasoning_guards.study import Study
-
-# Parameters, as the models' cards give them.
-PARAMETERS = {
-    "meta-llama/Llama-3.1-8B-Instruct": 8.03e9,
-    "google/gemma-3-4b-it": 4.30e9,
-    "synthetic/": 2.0e5,
-}
-# Tokens assumed per sequence: hub traces by the paper's averages (section 5.3: about 300 and 15);
-# hub prompts are a guess, most of it the taxonomy; embedded ones were counted on its corpora.
-TOKENS = {
-    "hub": {"prompt": 600, "verdict": 20, "full": 300, "short": 15},
-    "embedded": {"prompt": 60, "verdict": 12, "full": 80, "short": 27},
-}
-# Training examples: rows as published; of the topic dialogues, those with released traces.
-EXAMPLES = {
-    "allenai/wildguardmix": 86_759,
-    "nvidia/Aegis-AI-Content-Safety-Dataset-2.0": 30_007,
-    "nvidia/CantTalkAboutThis-Topic-Control-Dataset": 8_712,
-    "synthetic/lanes": 1_000,
-}
-DIFFICULT = 0.15  # of what is mined: the paper's guard judges 85 % right each time (section 5.6)
-CELL_EXAMPLES = {"hub": 1_300, "embedded": 280}
-# Rates assumed per device. GPU: an A100's 312 TFLOP/s in bfloat16, of which training keeps 40 %
-# busy and generation 10 %. CPU: one core on the embedded models, in tokens per second.
-PEAK, TRAINING_SHARE, GENERATION_SHARE = 312e12, 0.4, 0.1
-CPU_TRAINING_RATE, CPU_GENERATION_RATE = 7.0e3, 4.0e3
-# To train, before activations: weights, gradients and AdamW's two moments in float32; with them
-# autocast's copy of the weights, where it makes one.
-BYTES_TO_TRAIN = {"float32": 16, "bfloat16": 18}
-GPUS = {"A100": 80, "H200": 140, "B200": 179}  # GiB, as the driver reports them
-FOR_ACTIVATIONS = 0.15  # of a GPU, assumed: one sequence at a time, recomputed in the backward pass
 
 
 def table(study: Study) -> pd.DataFrame:
@@ -60,7 +21,7 @@ def table(study: Study) -> pd.DataFrame:
 
     Index: the variant. Columns: Seeds, Training and Answers (cached or to do), Trained on (examples
     times epochs; sequences in all for a guard that goes on), Tokens (trained on, per seed), Memory
-    (to train, before activations), Hours (of one device, all its steps and seeds) and Basis
+    (of each GPU, to train), Hours (of one device, all its steps and seeds) and Basis
     (measured or assumed).
     """
     profile = study.profile
@@ -76,11 +37,11 @@ def table(study: Study) -> pd.DataFrame:
         for recipe in recipes[:1]:
             row |= {
                 "Training": _state(recipes),
-                "Trained on": f"{_sequences(recipe):,}"
+                "Trained on": f"{costs.sequences(recipe):,}"
                 if recipe.refinement
-                else f"{_examples(recipe):,} × {recipe.sft.epochs}",
-                "Tokens": f"{_training_tokens(profile, recipe) / 1e6:.1f} M",
-                "Memory": f"{_gib_to_train(profile):.2f} GiB",
+                else f"{costs.examples(recipe):,} × {recipe.sft.epochs}",
+                "Tokens": f"{costs.training_tokens(profile, recipe) / 1e6:.1f} M",
+                "Memory": _gib(memory.of(recipe, study.resources())),
             }
         row |= {
             "Answers": _state(answers),
@@ -100,7 +61,6 @@ def text(profile: Profile) -> str:
         parts += [
             f"{study.chapter} with profile {its.profile} ({its.backbone}, {its.engine})",
             table(study).to_string(),
-            *([room(its)] if its.device == "cuda" and study.recipes() else []),
         ]
     device = "GPU" if profile.device == "cuda" else "core"
     recipes = {recipe for study in studies for recipe in study.recipes()}
@@ -110,28 +70,34 @@ def text(profile: Profile) -> str:
         [
             *parts,
             f"Each of them once: {len(recipes)} trainings, {len(answers)} cells answered. With "
-            f"{profile.workers} workers the rest takes about {60 * left / profile.workers:.0f} "
+            f"{profile.workers} workers the rest takes about {60 * left / at_once:.0f} "
             "minutes.",
             f"Still to run: about {left:.1f} {device} hours.",
+            *_room_lines(profile, studies),
             f"Distilling by {profile.teacher_model}, all assumed:",
             prices.table(profile).to_string(),
         ]
     )
 
 
-def room(profile: Profile) -> str:
-    """Which GPUs have room for one of the profile's trainings, in two sentences."""
-    need = _gib_to_train(profile)
-    fitting = {name for name, size in GPUS.items() if need <= size * (1 - FOR_ACTIVATIONS)}
-    named = {
-        verb: [f"{name} ({GPUS[name]} GiB)" for name in GPUS if (name in fitting) == fits]
-        for verb, fits in (("fits", True), ("does not fit", False))
-    }
-    fits = "; ".join(f"it {verb} {' or '.join(names)}" for verb, names in named.items() if names)
-    return (
-        f"A training takes {need:.0f} GiB of one GPU before activations, and is not split over "
-        f"several, as FSDP would. With {FOR_ACTIVATIONS:.0%} left for activations, {fits}."
-    )
+def _room_lines(profile: Profile, studies: Sequence[Study]) -> list[str]:
+    if profile.device == "cpu":
+        return []
+    return ["Memory of each GPU, in GiB:", room(profile, studies).to_string(na_rep="–")]
+
+
+def room(profile: Profile, studies: Sequence[Study]) -> pd.DataFrame:
+    """What the steps of studies take of each GPU, and whether the profile's card has room for it.
+
+    A row per distinct step, GiB by what takes it; models that are not known are left out.
+    """
+    card = profile.card or USUAL
+    steps = _steps((value for study in studies for value in study.values()), lambda _: True)
+    needs = memory.of_all(steps, studies[0].resources())
+    parts = pd.DataFrame([need.parts for need in needs], index=[need.what for need in needs])
+    parts["all"] = [need.gib for need in needs]
+    parts[f"Fits {card}"] = ["yes" if need.fits(CARDS[card].gib) else "no" for need in needs]
+    return parts.round(1)
 
 
 class Cost(NamedTuple):
@@ -181,77 +147,11 @@ def _state(values: Sequence[Work]) -> str:
     return "cached" if cached == len(values) else f"{len(values) - cached} to do"
 
 
-def _examples(recipe: Recipe) -> int:
-    return (2 if recipe.dual == "both" else 1) * _distinct_examples(recipe)
-
-
-def _sequences(recipe: Recipe) -> int:
-    if recipe.refinement is None:
-        return _examples(recipe) * recipe.sft.epochs
-    difficult = round(_mined(mining(recipe)) * DIFFICULT)
-    return recipe.refinement.sequences(_examples(recipe), difficult)
-
-
-def _mined(value: Mining) -> int:
-    return value.mined.examples or EXAMPLES.get(value.guard.train_set, 4000)
-
-
-def _distinct_examples(recipe: Recipe) -> int:
-    of_set = recipe.n_train or EXAMPLES.get(recipe.train_set, 4000)
-    if recipe.mix is None:
-        return of_set
-    if recipe.mix.ratio is not None:
-        return of_set + round(of_set * recipe.mix.ratio)
-    return of_set + (recipe.mix.examples or EXAMPLES.get(recipe.mix.dataset, 4000))
-
-
-def _answer_tokens(profile: Profile, traces: TraceSpec | None) -> int:
-    per = TOKENS[profile.world]
-    if traces is None:
-        return per["verdict"]
-    if traces.sentences is None:
-        return per["full"] + per["verdict"]
-    return per["short"] * traces.sentences + per["verdict"]
-
-
-def _training_tokens(profile: Profile, recipe: Recipe) -> int:
-    answer = _answer_tokens(profile, recipe.traces)
-    if recipe.dual:
-        answer = (answer + _answer_tokens(profile, None)) // 2
-    sequence = TOKENS[profile.world]["prompt"] + answer
-    return _sequences(recipe) * sequence
-
-
 def _hours(profile: Profile, value: Work, *, measured: bool) -> float:
     if measured:
         return float(artifacts.manifest(value)["seconds"]) / 3600
-    on_gpu = profile.device == "cuda"
-    if isinstance(value, Recipe):
-        tokens = _training_tokens(profile, value)
-        flops = 6 * _parameters(profile) * tokens
-        rate = flops / (PEAK * TRAINING_SHARE) if on_gpu else tokens / CPU_TRAINING_RATE
-        return rate / 3600
-    if isinstance(value, Timing):
-        return value.rounds * sum(_hours(profile, one, measured=False) for one in value.asked)
-    if isinstance(value, Probability):  # each answer read once more, and nothing written
-        return _hours(profile, value.answers, measured=False)
-    examples = (
-        _mined(value) if isinstance(value, Mining) else value.limit or CELL_EXAMPLES[profile.world]
-    )
-    untrained = TraceSpec(teacher="none") if value.mode == "reasoning" else None
-    trained = value.guard.traces if isinstance(value.guard, Recipe) else untrained
-    traces = trained if value.mode == "reasoning" else None
-    tokens = examples * value.decoding.generations * _answer_tokens(profile, traces)
-    tokens += examples * TOKENS[profile.world]["prompt"]
-    flops = 2 * _parameters(profile) * tokens
-    rate = flops / (PEAK * GENERATION_SHARE) if on_gpu else tokens / CPU_GENERATION_RATE
-    return rate / 3600
+    return costs.hours(profile, value)
 
 
-def _gib_to_train(profile: Profile) -> float:
-    return _parameters(profile) * BYTES_TO_TRAIN[profile.precision] / 2**30
-
-
-def _parameters(profile: Profile) -> float:
-    known = [n for name, n in PARAMETERS.items() if profile.backbone.startswith(name)]
-    return known[0] if known else PARAMETERS["meta-llama/Llama-3.1-8B-Instruct"]
+def _gib(needs: Sequence[memory.Need]) -> str:
+    return f"{needs[0].gib:.2f} GiB" if needs else "not known"

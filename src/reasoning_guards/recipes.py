@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from reasoning_guards.examples import Task
-from reasoning_guards.refinements import Continual, Mined, Preference
+from reasoning_guards.refinements import Continual, GroupRelative, Mined, Preference
 from reasoning_guards.values import (
     SFT,
     Decoding,
@@ -20,7 +20,7 @@ from reasoning_guards.values import (
 __all__ = [  # with what is handed on from `values`
     "SFT", "Backbone", "Cell", "Decoding", "Decontamination", "Engine", "Generation", "Mining",
     "Mix", "Mode", "Precision", "Reading", "Recipe", "Template", "Timing", "TraceSpec", "Value",
-    "Work", "asked", "mining", "needed",
+    "Work", "asked", "engines", "mining", "needed",
 ]  # fmt: skip
 
 TeacherVersion = Literal["as_used", "as_printed"]
@@ -195,7 +195,7 @@ class Recipe(Value):
     subset: Literal["nested", "independent"] = unless("nested")
     stratified: bool = unless(False)
     unlabelled_refusals: Literal["drop", "none"] = unless("drop")
-    refinement: Continual | Preference | None = unless(None)
+    refinement: Continual | Preference | GroupRelative | None = unless(None)
 
     @property
     def start(self) -> "Recipe":
@@ -334,6 +334,13 @@ def asked(value: Work) -> tuple[Generation | Mining, ...]:
     if isinstance(value, Probability):
         return (value.answers,)
     return value.asked if isinstance(value, Timing) else (value,)
+
+
+def engines(value: Work) -> set[Engine]:
+    """What writes answers while a value is made, those that a policy is optimised by as well."""
+    if isinstance(value, Recipe) and isinstance(value.refinement, GroupRelative):
+        return {value.refinement.engine}
+    return {one.engine for one in asked(value)}
 
 
 def needed(value: Work) -> list[Recipe | Mining]:

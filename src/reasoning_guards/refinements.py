@@ -86,3 +86,53 @@ class Preference(Refinement):
     def sequences(self, own: int, difficult: int) -> int:
         """What training passes over in all: to plan by. The reference reads each pair as well."""
         return 3 * difficult * self.pairs_per_example * self.sft.epochs
+
+
+class Reward(Value):
+    """What an answer earns while a policy is optimised; `training.rewards` says how it is added up.
+
+    Attributes:
+        prompt, response: for stating the label of each.
+        false_positive, false_negative: taken off for the wrong label, times the same weight; what
+            cannot be read costs the greater of the two.
+        form: for an answer in the very form that was taught.
+        length: taken off in proportion to the tokens written, all of it from the longest allowed.
+    """
+
+    prompt: Annotated[float, Field(ge=0)]
+    response: Annotated[float, Field(ge=0)]
+    false_positive: Annotated[float, Field(ge=0)]
+    false_negative: Annotated[float, Field(ge=0)]
+    form: Annotated[float, Field(ge=0)]
+    length: Annotated[float, Field(ge=0)]
+
+
+class GroupRelative(Refinement):
+    """Group-relative policy optimisation (GRPO) on difficult examples (paper Appendix F).
+
+    Attributes:
+        group: answers to one example, whose rewards are compared with each other.
+        temperature: at which they are drawn, from the whole vocabulary.
+        beta: how strongly the guard is held to the one that it starts from; 0 for not at all.
+        reward: what an answer earns.
+        engine: what writes them.
+        sft: the settings of training, as fine-tuning has them; a sequence is an answer.
+    """
+
+    group: Annotated[int, Field(ge=2)]
+    temperature: Annotated[float, Field(gt=0)]
+    beta: Annotated[float, Field(ge=0)]
+    reward: Reward
+    engine: Engine
+    sft: SFT
+
+    @model_validator(mode="after")
+    def _groups_are_whole(self) -> Self:
+        if self.sft.batch_size % self.group:
+            raise ValueError("a batch holds whole groups of answers")
+        return self
+
+    def sequences(self, own: int, difficult: int) -> int:
+        """What training passes over in all: to plan by. Writing an answer costs about as much as
+        learning from it, and the reference reads it as well."""
+        return 3 * difficult * self.group * self.sft.epochs

@@ -74,6 +74,13 @@ def f1_score(
     return _ratio(2 * tp, 2 * tp + fp + fn)
 
 
+def recall_score(
+    tp: FloatArray, fp: FloatArray, fn: FloatArray, tn: FloatArray | None = None
+) -> FloatArray:
+    """TP / (TP + FN) elementwise, and 0 without true positives."""
+    return _ratio(tp, tp + fn)
+
+
 def cohen_kappa(tp: FloatArray, fp: FloatArray, fn: FloatArray, tn: FloatArray) -> FloatArray:
     """F1 corrected for chance, elementwise: 0 for a guard that guesses, however often "harmful".
 
@@ -95,7 +102,7 @@ def counts(judgements: pd.DataFrame, policy: ParsePolicy = "wrong") -> pd.DataFr
     table = outcomes(judgements, policy).groupby(keys)[[*OUTCOMES, "unparsable"]].sum()
     tp, fp, fn = (table[name].to_numpy(dtype=float) for name in ("tp", "fp", "fn"))
     return table.assign(
-        f1=f1_score(tp, fp, fn), precision=_ratio(tp, tp + fp), recall=_ratio(tp, tp + fn)
+        f1=f1_score(tp, fp, fn), precision=_ratio(tp, tp + fp), recall=recall_score(tp, fp, fn)
     )
 
 

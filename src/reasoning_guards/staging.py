@@ -16,13 +16,14 @@ import yaml
 from reasoning_guards import artifacts, checkout, params, plan
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
+from reasoning_guards.report import frames
 from reasoning_guards.report.provenance import run_id
 from reasoning_guards.study import Study
 
 BANNERS = {
     "embedded": (
-        "Profile <b>{profile}</b>: an embedded world of tiny models and an invented corpus. "
-        "It shows how the study works and is no evidence about 8B guards."
+        '<span class="rg-embedded"><b>Embedded world</b>, profile <b>{profile}</b>: tiny models, '
+        "an invented corpus, and no evidence about 8B guards.</span>"
     ),
     "hub": "Profile <b>{profile}</b>: {backbone} on the paper's datasets.",
 }
@@ -34,13 +35,15 @@ def stage(folder: Path, profile: Profile) -> None:
     """Put beside the executed notebooks in a folder what the builder needs, and complete them."""
     shutil.copytree("book", folder / "book", dirs_exist_ok=True)
     shutil.copytree("_static", folder / "_static", dirs_exist_ok=True)
-    shutil.copy("_toc.yml", folder)
+    for name in ("_toc.yml", "CITATION.cff"):
+        shutil.copy(name, folder)
     (folder / "_config.yml").write_text(config(profile))
     studies = {name: chapter(profile) for name, chapter in CHAPTERS.items()}
     notebooks = sorted((folder / "notebooks").glob("*.ipynb"))
     record = provenance(profile, studies, {path.stem: _seconds(path) for path in notebooks})
     (folder / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
     (folder / "book" / "executed.md").write_text(_executed(record))
+    (folder / "book" / "this_copy.md").write_text(_this_copy(record))
     for path in notebooks:
         _complete(path, record, studies.get(path.stem))
 
@@ -109,10 +112,19 @@ def _of_study(study: Study) -> dict[str, Any]:
 
 
 def _complete(path: Path, record: Mapping[str, Any], study: Study | None) -> None:
-    """Put the box after a chapter's title, and a line on what the page is made from at its end."""
+    """Put the box after a chapter's title, and a line on what the page is made from at its end.
+
+    A table's file is called as the table is.
+    """
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        for output in cell.get("outputs", []) if name else []:
+            shown = output.get("data", {})
+            if "text/html" in shown:
+                shown["text/html"] = frames.renamed(shown["text/html"], name)
     if study is not None:
         box = nbformat.v4.new_markdown_cell(rerun_box(study), id="rerun-box")
         notebook.cells.insert(1, box)
@@ -158,6 +170,19 @@ def _page_line(record: Mapping[str, Any], name: str) -> str:
     return (
         f'<p class="rg-below">This page: {" · ".join(parts)} · '
         '<a href="../provenance.json">provenance.json</a></p>'
+    )
+
+
+def _this_copy(record: Mapping[str, Any]) -> str:
+    """At which scale a copy ran, and what it was made from, in a sentence."""
+    profile = Profile(**record["profile"])
+    runs, examples = len(profile.seeds), profile.eval_examples
+    return (
+        f"**This copy**: profile `{profile.profile}`, `{profile.backbone}`, "
+        f"{profile.n_train or 'all'} examples to learn from, "
+        f"{runs} training seed{'s' if runs > 1 else ''}, "
+        f"{f'at most {examples}' if examples else 'all'} examples a cell; made "
+        f"{record['built'][:10]} from commit `{record['commit']}`, {record['state']}.\n"
     )
 
 

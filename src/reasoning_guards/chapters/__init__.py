@@ -12,6 +12,7 @@ from reasoning_guards.chapters.diversity import rq5_sample_diversity
 from reasoning_guards.chapters.dual_mode import rq4_dual_mode
 from reasoning_guards.chapters.efficacy import rq1_efficacy
 from reasoning_guards.chapters.equal_rates import verdict_probabilities
+from reasoning_guards.chapters.grpo import appendix_grpo
 from reasoning_guards.chapters.inference_time import inference_time
 from reasoning_guards.chapters.second_backbone import second_backbone
 from reasoning_guards.errors import UserError
@@ -32,6 +33,7 @@ CHAPTERS: dict[str, Callable[[Profile], Study]] = {
         inference_time,
         second_backbone,
         verdict_probabilities,
+        appendix_grpo,
     )
 }
 

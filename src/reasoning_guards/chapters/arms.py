@@ -9,11 +9,16 @@ from reasoning_guards.recipes import SFT, Backbone, Decontamination, Mix, Recipe
 
 
 def backbones_by_seed(profile: Profile) -> dict[int, Backbone]:
-    """One per seed; the embedded world's pretrainings take turns."""
+    """One per seed; the embedded world's pretrainings take turns.
+
+    Raises:
+        backbones.NoModelError, backbones.UnknownBackboneError: if there is none of that name.
+    """
+    name, revision = backbones.located(profile.backbone, profile.backbone_revision)
     return {
         seed: Backbone(
-            name=backbones.for_seed(profile.backbone, seed, profile.seeds),
-            revision=profile.backbone_revision,
+            name=backbones.for_seed(name, seed, profile.seeds),
+            revision=revision,
             template=profile.template,
             refusal_line=profile.refusal_line,
         )

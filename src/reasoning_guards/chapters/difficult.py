@@ -68,7 +68,7 @@ def continual(profile: Profile) -> Continual:
         least=profile.difficult_least,
         most=profile.difficult_most,
         copies=profile.difficult_copies,
-        sft=_settings(profile, profile.epochs_continual, profile.learning_rate_continual),
+        sft=settings(profile, profile.epochs_continual, profile.learning_rate_continual),
     )
 
 
@@ -82,11 +82,11 @@ def preference(profile: Profile) -> Preference:
         loss=profile.dpo_loss,
         reference=profile.dpo_reference,
         pairs_per_example=profile.dpo_pairs,
-        sft=_settings(profile, profile.epochs_dpo, profile.learning_rate_dpo),
+        sft=settings(profile, profile.epochs_dpo, profile.learning_rate_dpo),
     )
 
 
-def _settings(profile: Profile, epochs: int, learning_rate: float) -> SFT:
+def settings(profile: Profile, epochs: int, learning_rate: float) -> SFT:
     """The settings of the profile's reasoning guards, but for these two."""
     (first, *_) = guards(profile, traced(profile)).values()
     return first.sft.model_copy(update={"epochs": epochs, "learning_rate": learning_rate})

@@ -42,6 +42,11 @@ def rq1_efficacy(profile: Profile) -> Study:
     return Study("rq1_efficacy", profile, {variant.name: variant for variant in variants})
 
 
+def rows(study: Study) -> list[str]:
+    """The variants that RQ1's tables show: all but the null world's, whose F1 is no score."""
+    return [name for name in study.variants if not name.startswith("null_")]
+
+
 def null_world(judged: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """RQ1's two arms as taught and judged by random labels, under the names its claims use.
 

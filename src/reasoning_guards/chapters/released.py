@@ -1,15 +1,21 @@
 """Guards that others released, as rows beside those that are trained here."""
 
-from reasoning_guards import guards
+from pathlib import Path
+
+from reasoning_guards import backbones, guards
 from reasoning_guards.chapters import benchmarks
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Backbone, Cell
+from reasoning_guards.recipes import Backbone, Cell, Mode
 from reasoning_guards.study import Study, Variant
 
 
 class NoReleasedGuardsError(UserError):
-    """Released guards are to be evaluated, and the profile names none."""
+    """Released guards are to be evaluated, and the profile names none, or not which."""
+
+
+OWN = "own"
+"""A guard that answers as those do that are trained here, in the place of a released one's name."""
 
 
 def variants(profile: Profile, cells: tuple[Cell, ...]) -> list[Variant]:
@@ -17,33 +23,57 @@ def variants(profile: Profile, cells: tuple[Cell, ...]) -> list[Variant]:
 
     The name of a row is the guard's, with `_r` behind it where a guard that can answer at once is
     asked to reason. A guard has no seeds: it is asked once, as of the profile's first. One that was
-    trained with a taxonomy of its own reads that where examples bring no policy.
+    trained with a taxonomy of its own reads that where examples bring no policy. "name:model" has
+    another model asked in the format of that name, with a row of its own; "own:model" in that of
+    the guards that are trained here.
 
     Raises:
         guards.UnknownGuardError: if the profile names one that is not known.
+        backbones.NoModelError: if a folder is named that holds none.
+        NoReleasedGuardsError: if "own" comes without a model.
     """
     rows = []
-    for name in profile.released:
-        guard = guards.named(name)
-        own = [
-            cell.model_copy(update={"policy": guard.taxonomy})
-            if guard.taxonomy and cell.policy
-            else cell
+    for given in profile.released:
+        name, _, model = given.partition(":")
+        backbone, label, modes, taxonomy = _asked(profile, name, model)
+        of_guard = [
+            cell.model_copy(update={"policy": taxonomy}) if taxonomy and cell.policy else cell
             for cell in cells
         ]
-        backbone = Backbone(name=guard.hub_id, format=name)
-        for mode in guard.modes:
-            several = len(guard.modes) > 1
+        row = f"{name}_{Path(model).name}" if model else name
+        for mode in modes:
+            several = len(modes) > 1
             rows.append(
                 Variant(
-                    name=f"{name}_r" if several and mode == "reasoning" else name,
-                    label=f"{guard.label}, {_SAID[mode]}" if several else guard.label,
+                    name=f"{row}_r" if several and mode == "reasoning" else row,
+                    label=f"{label}, {_SAID[mode]}" if several else label,
                     guards={profile.seeds[0]: backbone},
                     mode=mode,
-                    cells=tuple(own),
+                    cells=tuple(of_guard),
                 )
             )
     return rows
+
+
+def _asked(
+    profile: Profile, name: str, model: str
+) -> tuple[Backbone, str, tuple[Mode, ...], str | None]:
+    """The model, what tables call it, its modes, and a taxonomy that it was trained with."""
+    place, revision = backbones.located(model, "main") if model else ("", "main")
+    if name == OWN:
+        if not model:
+            raise NoReleasedGuardsError(
+                f"`released` names {OWN!r} without a model: write {OWN}: and its folder or hub id."
+            )
+        own = Backbone(
+            name=place, revision=revision,
+            template=profile.template, refusal_line=profile.refusal_line,
+        )  # fmt: skip
+        return own, Path(model).name, ("non-reasoning", "reasoning"), None
+    guard = guards.named(name)
+    backbone = Backbone(name=place or guard.hub_id, revision=revision, format=name)
+    label = f"{Path(model).name} as {guard.label}" if model else guard.label
+    return backbone, label, guard.modes, guard.taxonomy
 
 
 _SAID = {"reasoning": "reasoning", "non-reasoning": "at once"}

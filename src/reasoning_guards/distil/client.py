@@ -18,7 +18,15 @@ class EndpointError(UserError):
 
 
 class NoAnswerError(Exception):
-    """The endpoint gave no answer to one question, however often it was asked."""
+    """The endpoint gave no answer to one question, however often it was asked.
+
+    Attributes:
+        refused: whether it said that it will not, which some do by what is in a text.
+    """
+
+    def __init__(self, why: str, *, refused: bool = False) -> None:
+        super().__init__(why)
+        self.refused = refused
 
 
 class Endpoint:
@@ -66,7 +74,8 @@ class Endpoint:
                 ) from None
             except openai.APIStatusError as error:
                 if error.status_code not in (408, 409, 429) and error.status_code < 500:
-                    raise NoAnswerError(f"refused with status {error.status_code}") from None
+                    why = f"refused with status {error.status_code}"
+                    raise NoAnswerError(why, refused=True) from None
                 why = f"status {error.status_code}"
                 wait = max(wait, _asked_for(error.response.headers.get("retry-after")))
             except openai.APIError as error:
@@ -84,14 +93,19 @@ class Endpoint:
             await client.close()
 
     def _connected(self) -> Any:
+        import httpx2
         import openai
 
         if self._client is None:
+            # A connection for each question: on one that is kept, an answer that a server sends
+            # twice would be read as that to the next question.
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
             self._client = openai.AsyncOpenAI(
                 base_url=self.url,
                 api_key=os.environ.get(KEY_VARIABLE, "none"),
                 timeout=self._timeout,
                 max_retries=0,  # ours are counted, and also meet what is not whole JSON
+                http_client=openai.DefaultAsyncHttpxClient(limits=limits),
             )
         return self._client
 

@@ -6,7 +6,6 @@ prints neither patterns nor limits. Those here are ours, set on invented traces.
 time that is linear in the trace: patterns meet plain words, and repeat nothing without a bound.
 """
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from reasoning_guards import verdicts
-from reasoning_guards.distil import sentences
+from reasoning_guards.distil import phrases, sentences
 from reasoning_guards.examples import Example
 
 VERSION = 1
@@ -83,19 +82,19 @@ def contradicts(candidate: Candidate) -> bool:
 
 def label_leak(candidate: Candidate) -> bool:
     """It speaks of the labels that it was given. Paper §4.1, and the ban at the end of H.1."""
-    return bool(_LEAK.search(_plain(candidate.trace)))
+    return phrases.speaks_of_labels(candidate.trace)
 
 
 def overthinking(candidate: Candidate) -> bool:
     """It hesitates and turns back, again and again. Paper §4.1, by regular expressions."""
-    found = sum(1 for _ in _HESITATION.finditer(_plain(candidate.trace)))
+    found = phrases.hesitations(candidate.trace)
     return found >= max(HESITATIONS, HESITATIONS_PER_WORD * _count_words(candidate.trace))
 
 
 def repetition(candidate: Candidate) -> bool:
     """A run of six words comes four times, or three tenths of all runs are repeats. Paper §4.1, by
     n-grams."""
-    words = [match[0].lower() for match in _WORD.finditer(candidate.trace)]
+    words = list(phrases.words(candidate.trace))
     runs = Counter(tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
     if not runs:
         return False
@@ -159,51 +158,6 @@ FILTERS: dict[str, Callable[[Candidate], bool]] = {
 }
 """Reason → the filter that gives it."""
 
-_WORD = re.compile(r"[^\W_]++")
-_WORD_OR_END = re.compile(r"[^\W_]++|[.!?;]")
-
-
-def _phrases(*alternatives: str) -> re.Pattern[str]:
-    """Any of the phrases, in what `_plain` makes of a text."""
-    return re.compile(rf"\b(?:{'|'.join(alternatives)})\b")
-
-
-_PART = "(?:prompt|request|response|answer|interaction|it)"
-_LABEL = "(?:labels?|annotations?)"
-# "The label on the bottle" is no leak: a label counts where it is a ground truth, was given, or
-# says something of the interaction.
-_LEAK = _phrases(
-    "ground truths?",
-    f"(?:gold|true|reference|annotated|actual|official) {_LABEL}",
-    f"(?:given|provided|supplied|assigned|expected|correct|known) (?:\\w+ ){{0,2}}{_LABEL}",
-    f"(?:harm|harmfulness|refusal|safety) {_LABEL}",
-    f"{_LABEL} (?:(?:i|we) )?(?:(?:was|were|is|are|has|have) )?(?:been )?"
-    "(?:given|provided|supplied|assigned|said|says?|states?|indicates?|harmful|unharmful|safe)",
-    f"{_LABEL} for (?:the|this) {_PART}",
-    "(?:already|been|was|were|is|are) (?:labell?ed|annotated|marked)(?: as)? "
-    "(?:harmful|unharmful|safe|unsafe|a refusal)",
-    f"(?:i|we) (?:am|are|was|were) told (?:that )?(?:the )?{_PART} (?:is|was)",
-    f"(?:according to|based on|match(?:es)?|consistent with|in line with) (?:\\w+ )?{_LABEL}",
-)
-_HESITATION = _phrases(
-    "wait(?! (?:for|until|till|a|at|in|on|here|there|outside|times?)\\b)",
-    "hm+",
-    "hold on",
-    "on second thought",
-    "but then again",
-    "let (?:me|us|s) (?:re ?)?(?:think (?:again|(?:about )?(?:this|it) again)|rethink|reconsider"
-    "|recheck|check again|double ?check|go over (?:this|it) again|start over)",
-    "i (?:am|m) (?:not sure|confused|overthinking)",
-    "actually (?:no|wait|maybe)",
-    "no (?:wait|that is wrong|that s wrong)",
-    "or maybe not",
-)
-
-
-def _plain(text: str) -> str:
-    """The words in lower case and the ends of sentences, a space between each two."""
-    return " ".join(match[0].lower() for match in _WORD_OR_END.finditer(text))
-
 
 def _said(candidate: Candidate) -> tuple[bool | None, ...]:
     """What the answer says, for each label that there is and that was asked for."""
@@ -233,7 +187,7 @@ def _refusal(candidate: Candidate) -> bool | None:
 
 
 def _count_words(text: str) -> int:
-    return sum(1 for _ in _WORD.finditer(text))
+    return sum(1 for _ in phrases.words(text))
 
 
 def _scripts(text: str) -> Iterator[str]:

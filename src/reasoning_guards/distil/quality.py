@@ -1,21 +1,22 @@
 """What a trace is worth, by what can be read off it (the paper names as a limitation that none was
 examined).
 
-Each measure is a question about one trace, answered yes, no, or not at all (None) where the trace
-or the example gives nothing to answer by. They are signs of quality, not proof of it.
+Each measure is a question about one trace, answered yes, no, or not at all (None) where there is
+nothing to answer by. They are signs of quality, not proof of it.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from reasoning_guards.datasets import aegis2, wildguardmix
 from reasoning_guards.datasets.rows import read
-from reasoning_guards.distil import sentences
+from reasoning_guards.distil import phrases, sentences
+from reasoning_guards.distil.blind import Reading
 from reasoning_guards.examples import Example, Policy
 from reasoning_guards.synthetic import corpora, grammar
 
-_WORD = re.compile(r"[^\W_]++")
 _SAID = {
     "unharmful": False, "harmless": False, "safe": False, "acceptable": False, "benign": False,
     "harmful": True, "unsafe": True,
@@ -29,19 +30,52 @@ _QUOTED_WORDS, _LONG = 3, 4
 _HEADING = re.compile(r"^(?:S\d{1,2}:|- \d{1,2}\))(.{1,80})$", re.MULTILINE)
 
 
-def concludes(example: Example, trace: str) -> bool | None:
-    """Whether it ends where the labels say: what it last says of prompt and of response, each as
-    far as it says anything; None if it says nothing of either."""
+Sides = tuple[bool | None, bool | None]
+"""Whether the prompt is harmful, and the response; None where nothing is said."""
+
+
+class Trace(NamedTuple):
+    """A trace, and what it is held against.
+
+    Attributes:
+        example: what it is about.
+        text: the trace.
+        labels: what it is to argue for.
+        verdict: what its author said after it; the labels where only those that agree are kept.
+        annotated: the policy's categories that annotators gave the example.
+    """
+
+    example: Example
+    text: str
+    labels: Sides
+    verdict: Sides
+    annotated: Sequence[str] = ()
+
+
+def concludes(sides: Sides, trace: str) -> bool | None:
+    """Whether it ends there: what it last says of prompt and of response, each as far as it says
+    anything; None if it says nothing of either."""
     said = conclusions(trace)
     held = [
-        said[part] == label
-        for part, label in enumerate((example.prompt_harmful, example.response_harmful))
-        if label is not None and said[part] is not None
+        last == wanted
+        for last, wanted in zip(said, sides, strict=True)
+        if wanted is not None and last is not None
     ]
     return all(held) if held else None
 
 
-def conclusions(trace: str) -> tuple[bool | None, bool | None]:
+def leads(trace: Trace, reading: Reading) -> bool | None:
+    """Whether a judge who read it alone came to its author's verdict; None if either has none."""
+    found = reading.verdict
+    if found is None or trace.verdict == (None, None):
+        return None
+    read = found.prompt_harmful, found.response_harmful
+    return all(
+        said is None or said == other for said, other in zip(trace.verdict, read, strict=True)
+    )
+
+
+def conclusions(trace: str) -> Sides:
     """Whether the trace last calls the prompt harmful, and the response; None if it does not say.
 
     A sentence that names neither is about the prompt.
@@ -51,8 +85,7 @@ def conclusions(trace: str) -> tuple[bool | None, bool | None]:
         said: list[bool | None] = [None, None]
         about = 0
         before = ""
-        for match in _WORD.finditer(sentence.lower()):
-            word = match[0]
+        for word in phrases.words(sentence):
             about = 0 if word in _PROMPT else 1 if word in _RESPONSE else about
             if word in _SAID:
                 said[about] = _SAID[word] != (before in _NEGATIONS)
@@ -67,15 +100,15 @@ def names_category(example: Example, trace: str) -> bool | None:
     return any(_mentions(trace, name) for name in known) if known else None
 
 
-def names_annotated(example: Example, trace: str, annotated: Sequence[str]) -> bool | None:
+def names_annotated(trace: str, annotated: Sequence[str]) -> bool | None:
     """Whether it names a category that annotators gave; None if they gave none."""
     return any(_mentions(trace, name) for name in annotated) if annotated else None
 
 
 def cites(example: Example, trace: str) -> bool:
     """Whether it repeats three words of the judged texts in a row, or two that are long."""
-    words = _words(trace)
-    judged = [_words(example.prompt), _words(example.response or "")]
+    words = list(phrases.words(trace))
+    judged = [list(phrases.words(text)) for text in (example.prompt, example.response or "")]
     for length, least in ((_QUOTED_WORDS, 1), (2, _LONG)):
         runs = {run for text in judged for run in _runs(text, length, least)}
         if runs & set(_runs(words, length, least)):
@@ -96,16 +129,18 @@ def categories(policy: Policy) -> tuple[str, ...]:
 
 
 @cache
-def annotations(dataset: str, revision: str = "main") -> dict[str, tuple[str, ...]]:
-    """The categories that annotators gave the training examples of a set, by id; empty for sets
-    whose rows have none.
+def annotations(
+    dataset: str, split: str = "train", revision: str = "main"
+) -> dict[str, tuple[str, ...]]:
+    """The categories that annotators gave the examples of a split, by id; empty for sets whose
+    rows have none.
 
     Raises:
         UserError: whatever `rows.read` and `Row` raise.
     """
     if dataset in corpora.SETS:
         found = {}
-        for example in corpora.load(dataset, "train"):
+        for example in corpora.load(dataset, split):  # type: ignore[arg-type]  # refuses others
             rules = grammar.rules_of(example.policy)
             topics = {a.topic(rules) for a in corpora.situation(example.id).requests}
             found[example.id] = tuple(sorted(topics & set(rules)))
@@ -123,27 +158,24 @@ def annotations(dataset: str, revision: str = "main") -> dict[str, tuple[str, ..
             for part in re.split(r",|_", row.text_or_none(column) or "")
             if (name := part.strip()) and name not in ("benign", "others", "Other")
         )
-        for row in read(dataset, splits, "train", revision)
+        for row in read(dataset, splits, split, revision)
     }
 
 
-MEASURES: dict[str, Callable[[Example, str, Sequence[str]], bool | None]] = {
-    "ends where the label says": lambda example, trace, _: concludes(example, trace),
-    "names a category": lambda example, trace, _: names_category(example, trace),
-    "names the annotated one": names_annotated,
-    "cites what it judges": lambda example, trace, _: cites(example, trace),
+MEASURES: dict[str, Callable[[Trace], bool | None]] = {
+    "Ends where the label says": lambda trace: concludes(trace.labels, trace.text),
+    "Ends as its verdict": lambda trace: concludes(trace.verdict, trace.text),
+    "Names a category": lambda trace: names_category(trace.example, trace.text),
+    "Names the annotated one": lambda trace: names_annotated(trace.text, trace.annotated),
+    "Cites what it judges": lambda trace: cites(trace.example, trace.text),
 }
-"""Name in tables → the measure; the third argument is what annotators gave."""
+"""Name in tables → the measure."""
 
 
 def _mentions(trace: str, name: str) -> bool:
     """Whether the trace has a word of the name, or one that begins as a long one does."""
-    stems = {word[:6] for word in _words(name) if len(word) > _LONG - 1}
-    return any(word[:6] in stems for word in _words(trace))
-
-
-def _words(text: str) -> list[str]:
-    return [match[0].lower() for match in _WORD.finditer(text)]
+    stems = {word[:6] for word in phrases.words(name) if len(word) > _LONG - 1}
+    return any(word[:6] in stems for word in phrases.words(trace))
 
 
 def _runs(words: Sequence[str], length: int, least: int) -> list[tuple[str, ...]]:

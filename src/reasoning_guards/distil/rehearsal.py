@@ -13,7 +13,7 @@ from reasoning_guards import prompts
 from reasoning_guards.distil import judge, sentences
 from reasoning_guards.distil.answers import Answer, Question
 from reasoning_guards.examples import Example
-from reasoning_guards.synthetic import corpora, teacher
+from reasoning_guards.synthetic import corpora, reader, teacher
 
 NAME = "rule"
 JUDGE_ERRS, JUDGE_RAMBLES = 0.05, 0.04
@@ -43,7 +43,7 @@ _PROSE = ("the request and the answer are clear .", "")
 
 
 class RuleTeacher:
-    """Answers at once; needs the embedded world's examples.
+    """Answers at once; needs the embedded world's examples, except to read a trace alone.
 
     Args:
         rate: of each failure.
@@ -54,12 +54,13 @@ class RuleTeacher:
 
     async def ask(self, question: Question) -> Answer:
         """The answer that its rules and its failures give; equal questions have equal ones."""
+        if question.purpose == "blind":
+            return _answer(question, "", _read(_within(question.text, "Reasoning:\n\n")))
         example = _example(question.example)
         rng = Random(f"answer/{question.seed}")
-        if question.purpose in ("judge", "blind"):
+        if question.purpose == "judge":
             trace = _within(question.text, "Reasoning:\n\n")
-            say = _judged if question.purpose == "judge" else _blind
-            return _answer(question, "", say(example, trace, rng))
+            return _answer(question, "", _judged(example, trace, rng))
         budget = None if question.purpose == "trace" else _budget(question.text)
         trace, said, finish = teacher.trace(example, budget), _verdict(example), "stop"
         for failure in sorted(failures(question, self._rate)):
@@ -191,21 +192,6 @@ def _judged(example: Example, trace: str, rng: Random) -> str:
     return "\n".join(f"{point}: {'yes' if yes else 'no'}" for point, yes in says.items())
 
 
-def _blind(example: Example, trace: str, rng: Random) -> str:
-    """What the trace amounts to: what it concludes, else what its summary implies."""
-    concluded = {
-        subject: found[1]
-        for subject in ("request", "answer")
-        if (found := re.search(rf"so the {subject} is (harmful|unharmful)", trace))
-    }
-    direct = "banned , in direct form" in trace
-    suspect, excused = (re.search(rf"form but {word}", trace) for word in ("suspect", "excused"))
-    steps = ("gives steps" in trace and "banned" in trace) or "gives other banned steps" in trace
-    implied = {
-        "request": (direct or bool(suspect)) and not excused,
-        "answer": (steps and direct) or trace.rstrip(" .").endswith("but suspect"),
-    }
-    words = {name: concluded.get(name) or teacher.LABELS[implied[name]] for name in implied}
-    if "the answer is missing" in trace or "there is no answer" in trace:
-        words["answer"] = "None"
-    return f"Prompt harm: {words['request']}\nResponse harm: {words['answer']}"
+def _read(trace: str) -> str:
+    words = (None if said is None else teacher.LABELS[said] for said in reader.verdict(trace))
+    return "Prompt harm: {}\nResponse harm: {}".format(*words)

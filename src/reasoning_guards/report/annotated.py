@@ -6,27 +6,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reasoning_guards import distillation, scoring
-from reasoning_guards.distil import annotation, attempts, loop
+from reasoning_guards import scoring
+from reasoning_guards.distil import annotation
 from reasoning_guards.distil.annotation import Shown
+from reasoning_guards.distillation import answered
 from reasoning_guards.params import Profile
 
 
 def drawn(profile: Profile) -> list[Shown]:
     """The sheet's answers: first ones to the profile's training set, as far as they are on disk."""
-    spec = distillation.spec(profile)
-    answers = distillation.open_store(spec)
-    shown = []
-    for source in distillation.sources(profile)[:1]:
-        for item in distillation.items(spec, source, "full", answers):
-            steps = loop.replay(spec, "full", item, answers)
-            if steps.rounds:
-                answer = answers.get(attempts.question(spec, "full", item, 0))
-                if answer is not None:
-                    shown.append(
-                        Shown(item.example, answer.reasoning, answer.content, steps.rounds[0])
-                    )
-    return annotation.draw(shown)
+    return annotation.draw(
+        [
+            Shown(item.example, answer.reasoning, answer.content, ended.rounds[0])
+            for item, ended, answer in answered.first_answers(answered.find(profile))
+            if ended.rounds
+        ]
+    )
 
 
 def agreement(said: Sequence[frozenset[str]], shown: Sequence[Shown]) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def difference(
     """The first variant's average F1 minus the second's."""
     profile = study.profile
     return intervals.bootstrap_difference(
-        *_of_shared_seeds(judged, names),
+        *of_shared_seeds(judged, names),
         claims.cells(average, profile.world),
         profile.bootstrap_replicates,
         policy=profile.parse_policy,
@@ -57,7 +57,7 @@ def by_seed(
 ) -> list[float]:
     """The difference of safety averages for each seed that both have."""
     cells = claims.cells("safety", study.profile.world)
-    frames = _of_shared_seeds(judged, names)
+    frames = of_shared_seeds(judged, names)
     return intervals.seed_contrasts(frames, (1, -1), cells, study.profile.parse_policy)
 
 
@@ -78,9 +78,10 @@ def glued(
     return values
 
 
-def _of_shared_seeds(
+def of_shared_seeds(
     judged: Mapping[str, pd.DataFrame], names: tuple[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both variants' judgements, of the seeds that both have."""
     first, second = (judged[name] for name in names)
     shared = set(first["seed"]) & set(second["seed"])
     return first[first["seed"].isin(shared)], second[second["seed"].isin(shared)]

@@ -58,8 +58,12 @@ def choices(profile: Profile) -> pd.DataFrame:
     return pd.DataFrame(counted, columns=columns).set_index(columns[:3])
 
 
-def overlaps(profile: Profile) -> pd.DataFrame:
+def overlaps(profile: Profile, only: str | None = None) -> pd.DataFrame:
     """How much of each cell that chapters score stands in the sets that they train on.
+
+    Args:
+        profile: whose chapters are meant.
+        only: one training set, where not all are wanted.
 
     Index and columns as `overlap.table` has them; a cell or training set that cannot be read is
     left out.
@@ -69,7 +73,7 @@ def overlaps(profile: Profile) -> pd.DataFrame:
     training = {
         name: found
         for name, _ in sources
-        if (found := _load(profile, (name, "train", None), Reading()))
+        if only in (None, name) and (found := _load(profile, (name, "train", None), Reading()))
     }
     cells = {
         cell.name: found

@@ -1,8 +1,6 @@
 """What a distillation came to, as its chapter and the command line show it."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from html import escape
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -10,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reasoning_guards import distillation
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.distil import attempts, rehearsal, sentences
-from reasoning_guards.distil.attempts import Item, Outcome
+from reasoning_guards.distil import sentences
+from reasoning_guards.distil.attempts import Outcome
 from reasoning_guards.distil.releases import Part
-from reasoning_guards.distil.spec import Distillation, Stage
-from reasoning_guards.distil.store import Store
+from reasoning_guards.distil.spec import Stage
 from reasoning_guards.distil.tally import tally
+from reasoning_guards.distillation import answered, asking
+from reasoning_guards.distillation.answered import Found
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
 from reasoning_guards.report import drawing, markup
@@ -29,73 +27,23 @@ if TYPE_CHECKING:
 SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Found:
-    """A distillation as far as its answers are on disk.
-
-    Attributes:
-        profile, spec: what is distilled.
-        sources: the sets, with examples and lengths.
-        answers: what was answered.
-        outcomes: of each part, what became of each example.
-    """
-
-    profile: Profile
-    spec: Distillation
-    sources: list[distillation.Source]
-    answers: Store
-    outcomes: dict[Part, list[Outcome]]
-
-
 def found(profile: Profile) -> Found:
     """The distillation of the profile's training set; asks the rule teacher, and never an endpoint.
 
     What an endpoint was not asked yet is "unfinished".
     """
-    only = benchmarks.set_name(profile.train_set)
-    if profile.teacher_model == rehearsal.NAME:
-        with ThreadPoolExecutor(1) as beside:  # a notebook has an event loop of its own
-            beside.submit(distillation.run, profile, lambda line: None, only=only).result()
-    spec = distillation.spec(profile)
-    answers = distillation.open_store(spec)
-    sources = distillation.sources(profile, only=only)
-    outcomes = {
-        (source.dataset, stage): list(distillation.outcomes(spec, source, stage, answers))
-        for source in sources
-        for stage in source.stages
-    }
-    return Found(profile, spec, sources, answers, outcomes)
-
-
-def summary(done: distillation.Distilled) -> str:
-    """What the command line says at the end."""
-    lines = []
-    for (dataset, stage), counted in done.tallies.items():
-        states = ", ".join(f"{count:,} {state}" for state, count in counted.states.items())
-        lines.append(f"{dataset}, {stage}: {states or 'nothing to do'}")
-        for (number, reason), count in sorted(counted.rejected.items()):
-            lines.append(f"  round {number + 1}: {count:,} rejected: {reason}")
-    spent = done.budget
-    lines.append(
-        f"{done.asked:,} questions asked now; {spent.answers:,} answers used, "
-        f"{spent.spent_tokens:,} tokens, {spent.spent:,.2f} spent in all."
-    )
-    lines.append(
-        f"Train with `teacher: {done.name}`."
-        if done.name
-        else f"Stopped: {done.stopped}. What was answered is kept: run again to go on."
-    )
-    return "\n".join(lines)
+    asking.rehearse(profile, benchmarks.set_name(profile.train_set))
+    return answered.find(profile)
 
 
 def counts(shown: Found) -> pd.DataFrame:
-    """A row per set and length: what came of its examples, their labels, and how long traces are.
+    """A row per set and length: what came of its examples, and how long traces are.
 
-    Columns: Examples, Kept, Lost, Not there (unlabelled, unanswered or unfinished), Harmful prompts
-    (share, of all examples and of those kept), Sentences, Words and Words a sentence (means).
+    Columns: Examples, Kept, Lost, Not there (unlabelled, unanswered or unfinished), Sentences,
+    Words and Words a sentence (means).
     """
     rows: dict[Part, dict[str, Any]] = {}
-    for part, examples, outcomes in _parts(shown):
+    for part, outcomes in shown.outcomes.items():
         kept = {o.example: o.trace for o in outcomes if o.trace is not None}
         states = tally(outcomes).states
         words = [len(trace.split()) for trace in kept.values()]
@@ -105,14 +53,27 @@ def counts(shown: Found) -> pd.DataFrame:
             "Kept": len(kept),
             "Lost": states["lost"],
             "Not there": len(outcomes) - len(kept) - states["lost"],
-            "Harmful prompts": _harmful(examples),
-            "of those kept": _harmful([e for e in examples if e.id in kept]),
             "Sentences": f"{mean(count):.1f}" if kept else "–",
             "Words": f"{mean(words):.0f}" if kept else "–",
             "Words a sentence": f"{sum(words) / sum(count):.1f}" if kept else "–",
         }
     frame = pd.DataFrame(rows).T
     return frame.rename_axis(index=["Set", "Length"]) if rows else frame
+
+
+def balance(shown: Found) -> pd.DataFrame:
+    """The labels of all examples of a set, and of those that have a full trace.
+
+    Columns: Prompts and Responses that are labelled, each with the share of harmful ones, and
+    Refusals, the share of labelled responses that refuse.
+    """
+    rows = {}
+    for source in shown.sources:
+        kept = {o.example for o in shown.outcomes[source.dataset, "full"] if o.state == "kept"}
+        rows[source.dataset, "all"] = _labels(source.examples)
+        rows[source.dataset, "kept"] = _labels([e for e in source.examples if e.id in kept])
+    frame = pd.DataFrame(rows).T
+    return frame.rename_axis(index=["Set", "Examples"]) if rows else frame
 
 
 def rounds(shown: Found, stage: Stage = "full") -> pd.DataFrame:
@@ -151,17 +112,15 @@ def reasons(shown: Found, stage: Stage = "full") -> pd.DataFrame:
 
 
 def examples(shown: Found, *, rejected: bool, count: int = SHOWN) -> "Markdown":
-    """Some first answers as text, with what was said of them: of harmless examples alone, escaped,
-    folded away."""
-    parts = []
-    for item, outcome in _first_answers(shown):
+    """Some first answers as text, with what was said of them: escaped and folded away, of harmless
+    examples of the embedded world alone. No page shows texts of real sets."""
+    parts: list[str] = []
+    embedded = shown.profile.world == "embedded"
+    for item, outcome, answer in answered.first_answers(shown) if embedded else ():
         example = item.example
         if example.prompt_harmful or example.response_harmful:
             continue
         if not outcome.rounds or bool(outcome.rounds[0]) != rejected:
-            continue
-        answer = shown.answers.get(attempts.question(shown.spec, "full", item, 0))
-        if answer is None:
             continue
         said = ", ".join(outcome.rounds[0]) or "passed"
         text = f"{example.prompt}\n\n{answer.reasoning}\n\n{answer.content}"
@@ -201,22 +160,20 @@ def _of(shown: Found, stage: Stage) -> list[Outcome]:
     return [o for (_, of), outcomes in shown.outcomes.items() if of == stage for o in outcomes]
 
 
-def _parts(shown: Found) -> Iterator[tuple[Part, list[Example], list[Outcome]]]:
-    for source in shown.sources:
-        by_id = {example.id: example for example in source.examples}
-        for stage in source.stages:
-            outcomes = shown.outcomes[source.dataset, stage]
-            yield (source.dataset, stage), [by_id[o.example] for o in outcomes], outcomes
+def _labels(examples: Sequence[Example]) -> dict[str, str]:
+    prompts = [e.prompt_harmful for e in examples if e.prompt_harmful is not None]
+    responses = [e.response_harmful for e in examples if e.response_harmful is not None]
+    refusals = [e.response_refusal for e in examples if e.response_refusal is not None]
+    return {
+        "Prompts": f"{len(prompts):,}",
+        "Harmful prompts": _percent(prompts),
+        "Responses": f"{len(responses):,}",
+        "Harmful responses": _percent(responses),
+        "Refusals": _percent(refusals),
+    }
 
 
-def _first_answers(shown: Found) -> Iterator[tuple[Item, Outcome]]:
-    for source in shown.sources:
-        items = distillation.items(shown.spec, source, "full", shown.answers)
-        yield from zip(items, shown.outcomes[source.dataset, "full"], strict=True)
-
-
-def _harmful(examples: Sequence[Example]) -> str:
-    labels = [e.prompt_harmful for e in examples if e.prompt_harmful is not None]
+def _percent(labels: Sequence[bool]) -> str:
     return f"{mean(labels):.0%}" if labels else "–"
 
 

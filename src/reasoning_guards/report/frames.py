@@ -12,6 +12,9 @@ from reasoning_guards.study import Study
 
 Way = Literal["max", "min"]
 
+NAMELESS = "table"
+"""What a table is called that has no name of its own."""
+
 LONG = 10
 """With more rows than that a table can be sorted by a click on a heading."""
 
@@ -51,10 +54,16 @@ def of_paper(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
     return frame
 
 
+def linked(frame: pd.DataFrame, column: str, pages: Mapping[str, str]) -> pd.DataFrame:
+    """A frame in whose column the values that are named lead to pages."""
+    frame.attrs["links"] = {column: dict(pages)}
+    return frame
+
+
 def html(frame: pd.DataFrame) -> str:
     """The frame as a table that scrolls by itself where it is wide; all texts in it are inert."""
     about = frame.attrs
-    name = about.get("name", "table")
+    name = about.get("name", NAMELESS)
     wins = {
         column: _winners(frame.drop(index=about.get("apart", []))[column], way)
         for column, way in about.get("best", {}).items()
@@ -87,6 +96,13 @@ def html(frame: pd.DataFrame) -> str:
     )
 
 
+def renamed(shown: str, name: str) -> str:
+    """A table without a name of its own, as HTML, under this one."""
+    for part in ('download="{}.csv"', 'aria-label="Table {}"'):
+        shown = shown.replace(part.format(NAMELESS), part.format(escape(name)))
+    return shown
+
+
 def install() -> None:
     """Have notebooks show data frames this way."""
     from IPython.core.getipython import get_ipython
@@ -108,20 +124,22 @@ def _row(frame: pd.DataFrame, place: int, wins: Mapping[str, set[int]]) -> str:
     label = frame.index[place]
     labels = label if isinstance(label, tuple) else (label,)
     heads = "".join(f'<th scope="row">{_text(part)}</th>' for part in labels)
-    cells = "".join(
-        f"<td>{_BEST.format(_text(value)) if place in wins.get(column, ()) else _text(value)}</td>"
-        for column, value in zip(frame.columns, frame.iloc[place], strict=True)
-    )
-    return f"<tr>{heads}{cells}</tr>"
+    cells = []
+    for column, value in zip(frame.columns, frame.iloc[place], strict=True):
+        text = _text(value)
+        page = frame.attrs.get("links", {}).get(column, {}).get(value)
+        if page:
+            text = f'<a href="{escape(page)}">{text}</a>'
+        cells.append(f"<td>{_BEST.format(text) if place in wins.get(column, ()) else text}</td>")
+    return f"<tr>{heads}{''.join(cells)}</tr>"
 
 
 def _winners(column: "pd.Series[Any]", way: Way) -> set[int]:
-    """Places of the best numbers, as far as they are shown; nothing where all are alike."""
+    """Places of the best numbers, as far as they are shown; none if more than half are best."""
     numbers = column.astype(str).str.extract(r"^([+-]?\d+(?:\.\d+)?)", expand=False).astype(float)
-    if numbers.nunique() < 2:
-        return set()
     best = numbers.max() if way == "max" else numbers.min()
-    return {place for place, number in enumerate(numbers) if number == best}
+    places = {place for place, number in enumerate(numbers) if number == best}
+    return places if 2 * len(places) <= len(numbers) else set()
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from reasoning_guards import artifacts
 from reasoning_guards.intervals import Interval
-from reasoning_guards.report import costs, lengths, mined, probabilities, spreads
+from reasoning_guards.report import costs, hacking, lengths, mined, probabilities, spreads
 from reasoning_guards.study import Study
 
 
@@ -27,6 +27,8 @@ def of(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
         case "rq6_difficult_samples" if mined.is_there(study, "continual_sft"):
             found = mined.counted(study, "continual_sft")
             return {"rq6_always_right": mined.share_always_right(study, found)}
+        case "appendix_grpo" if {"r_5k", "grpo"} <= set(judged):
+            return {"rq6_grpo_recall": hacking.recall_lost(study, judged)}
         case "inference_time" if study.timing and artifacts.find(study.timing):
             return costs.measures(study, costs.rounds(study))
         case "verdict_probabilities" if all(map(artifacts.find, study.values())):

@@ -13,6 +13,13 @@ from reasoning_guards.report.provenance import run_id
 from reasoning_guards.study import NotRunError, Study
 
 DPO = {"rewards/margins": "Margin", "rewards/accuracies": "Accuracy"}
+GRPO = {
+    "reward": "Reward",
+    "kl": "KL",
+    "entropy": "Entropy",
+    "completions/mean_length": "Tokens",
+    "recall": "Recall",
+}
 """Logged name → label."""
 
 _HEIGHT = 1.5  # of each panel, in inches

@@ -1,9 +1,7 @@
 """The scorecard: every claim of the ledger, the paper's numbers and this run's, and the verdict."""
 
 from collections.abc import Mapping
-from html import escape
 from math import isinf
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,10 +10,7 @@ from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
 from reasoning_guards.power import effects
 from reasoning_guards.power.variance import Design
-from reasoning_guards.report import markup, measures, tables
-
-if TYPE_CHECKING:
-    from IPython.display import Markdown
+from reasoning_guards.report import frames, measures, tables
 
 NOT_RUN = decisions.Finding("not run")
 
@@ -49,7 +44,7 @@ def table(found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
         {name: tested.get(name, 1.0) for name, claim in ledger.items() if claim.primary}
     )
     rows = {name: _row(claim, found.get(name, NOT_RUN)) for name, claim in ledger.items()}
-    shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Claim's id")
+    shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis("Id")
     shown["Holm's p"] = [
         f"{corrected[name]:.4f}" if name in corrected and name in tested else ""
         for name in map(str, shown.index)
@@ -57,10 +52,11 @@ def table(found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
     return shown
 
 
-def primary(shown: pd.DataFrame) -> pd.DataFrame:
-    """The scorecard's primary claims alone, in few columns: for the front page."""
-    rows = shown[shown["Endpoint"] == "primary"]
-    return rows[["Claim", "This run", "Verdict"]]
+def tally(shown: pd.DataFrame) -> str:
+    """How many claims came to which verdict, in words."""
+    return ", ".join(
+        f"{count} {verdict}" for verdict, count in shown["Verdict"].value_counts().items()
+    )
 
 
 def numbers() -> dict[str, str]:
@@ -77,29 +73,10 @@ def numbers() -> dict[str, str]:
     }
 
 
-def page(shown: pd.DataFrame) -> "Markdown":
-    """The scorecard as a table to be sorted by a click on a heading, and a link to its CSV.
-
-    The link holds the whole file, so that it works without a server.
-    """
-    link = markup.file_link(
-        "Download as CSV", "claims.csv", shown.to_csv(index_label="Id"), "text/csv"
-    )
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in ["Id", *shown.columns])
-    body = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th>'
-        + "".join(
-            f"<td>{_cell(column, value)}</td>"
-            for column, value in zip(shown.columns, row, strict=True)
-        )
-        + "</tr>"
-        for name, row in zip(shown.index, shown.to_numpy().tolist(), strict=True)
-    )
-    return markup.show(
-        f'<p>{link}</p><div class="wide-table" tabindex="0" role="region" '
-        f'aria-label="Scorecard"><table class="sortable"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+def page(shown: pd.DataFrame) -> pd.DataFrame:
+    """The scorecard as its page shows it: each chapter that there is can be reached."""
+    shown.attrs["name"] = "claims"
+    return frames.linked(shown, "Chapter", {name: f"{name}.html" for name in CHAPTERS})
 
 
 def _row(claim: claims.Claim, finding: decisions.Finding) -> dict[str, str]:
@@ -142,16 +119,6 @@ def _detectable(claim: claims.Claim) -> str:
         return "not computed"
     effect = effects.detectable_effect(claim, Design())
     return "none" if isinf(effect) else f"{effect:.3f}"
-
-
-def _cell(column: str, value: object) -> str:
-    """A value as HTML; the name of a chapter that there is leads to it."""
-    shown = escape(str(value))
-    return (
-        f'<a href="{shown}.html">{shown}</a>'
-        if column == "Chapter" and value in CHAPTERS
-        else shown
-    )
 
 
 def _rule(claim: claims.Claim) -> str:

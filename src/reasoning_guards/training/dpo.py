@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoning_guards import backbones, mining
+from reasoning_guards.prompts import plain_tokens
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.refinements import Preference
 from reasoning_guards.resources import Resources
@@ -86,7 +87,7 @@ def pairs(
     found = mining.pairs(rows, names, second.pairs_per_example, recipe.seed)
 
     def ids(row: mining.Row) -> list[int]:
-        written: list[int] = tokenizer(row["text"], add_special_tokens=False)["input_ids"]
+        written = plain_tokens(tokenizer, row["text"])
         return [*written, tokenizer.eos_token_id] if row["finish"] == "stop" else written
 
     return names, [
@@ -101,16 +102,11 @@ def pairs(
 
 def _reference(recipe: Recipe, second: Preference, start: Path) -> Any:
     """The model that the guard is held to; None stands for the guard without its adapters."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
     if second.reference == "backbone":
-        name, revision = backbones.source(recipe.backbone)
+        source = backbones.source(recipe.backbone)
     elif second.sft.lora_rank is None:
         # Without one, TRL would load what the model's configuration names, whatever that is.
-        name, revision = str(start), None
+        source = str(start), None
     else:
         return None
-    return AutoModelForCausalLM.from_pretrained(
-        name, revision=revision, dtype=getattr(torch, second.sft.precision)
-    )
+    return backbones.load(*source, second.sft.precision)

@@ -8,6 +8,7 @@ of full fine-tuning, which does not depend on the rank.
 from pathlib import Path
 from typing import Any
 
+from reasoning_guards import backbones
 from reasoning_guards.values import SFT
 
 ALPHA = 32
@@ -39,10 +40,7 @@ def merge(adapters: Path, source: tuple[str, str | None], folder: Path) -> None:
         source: folder or hub id of the weights that they belong to, and the revision.
         folder: where the result goes.
     """
-    import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
-    name, revision = source
-    model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
+    model = backbones.load(*source, "float32")
     PeftModel.from_pretrained(model, adapters).merge_and_unload().save_pretrained(folder)

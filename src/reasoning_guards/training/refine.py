@@ -6,9 +6,9 @@ from typing import Any
 
 from reasoning_guards import mining
 from reasoning_guards.recipes import Recipe
-from reasoning_guards.refinements import Continual, Preference
+from reasoning_guards.refinements import Continual, GroupRelative, Preference
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import continual, dpo
+from reasoning_guards.training import continual, dpo, grpo
 
 
 def train(
@@ -31,4 +31,6 @@ def train(
             return continual.train(recipe, second, start, rows, folder, resources)
         case Preference() as second:
             return dpo.train(recipe, second, start, rows, folder, resources)
+        case GroupRelative() as second:
+            return grpo.train(recipe, second, start, rows, folder, resources)
     raise ValueError("this recipe refines nothing")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reasoning_guards import backbones, datasets
+from reasoning_guards import backbones, chat, datasets
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import SFT, Recipe
 from reasoning_guards.resources import Resources
@@ -90,6 +90,7 @@ def fit(
         completion_only_loss=True,
     )
     model = load(source, recipe.sft)
+    chat.prepare(tokenizer, model)
     data = tokenise(recipe, tokenizer, again)
     trainer = EachOnce(
         model=model,
@@ -147,12 +148,7 @@ def load(source: tuple[str, str | None], sft: SFT) -> Any:
     Beside adapters, which are in float32 in any case, the weights stay as they are, and may as well
     be in the precision that they are computed with.
     """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    name, revision = source
-    dtype = torch.float32 if sft.lora_rank is None else getattr(torch, sft.precision)
-    return AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=dtype)
+    return backbones.load(*source, "float32" if sft.lora_rank is None else sft.precision)
 
 
 def run(trainer: Any, source: tuple[str, str | None], folder: Path) -> Any:

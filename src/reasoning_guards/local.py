@@ -1,0 +1,169 @@
+"""Child processes on this machine that make values, side by side."""
+
+import os
+import platform
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from reasoning_guards import devices, memory
+from reasoning_guards.board import Board, Progress, describe, guard_of
+from reasoning_guards.errors import UserError
+from reasoning_guards.recipes import Recipe, Work
+from reasoning_guards.resources import Resources, cache_folder
+from reasoning_guards.worker import Job, Reply
+
+
+class TooFewDevicesError(UserError):
+    """One vLLM engine or training is to span more GPUs than can be seen."""
+
+
+class Worker:
+    """A long-lived child process; starts when first asked, so that a warm study starts none."""
+
+    def __init__(self, python: str, log: Path, seen: str | None = None) -> None:
+        self._python = python
+        self._log = log
+        self._seen = {} if seen is None else {"CUDA_VISIBLE_DEVICES": seen}
+        self._process: subprocess.Popen[str] | None = None
+
+    def make(self, value: Work, resources: Resources) -> str | None:
+        """Make one value; None when made, else a sentence saying why not."""
+        if self._process is None:
+            try:
+                self._process = self._start()
+            except OSError as error:
+                return f"{self._python} cannot be started ({error.strerror})"
+        assert self._process.stdin is not None  # noqa: S101
+        assert self._process.stdout is not None  # noqa: S101
+        line = ""
+        try:
+            self._process.stdin.write(
+                Job(values=(value,), resources=resources).model_dump_json() + "\n"
+            )
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            pass
+        if not line.endswith("\n"):
+            code = self._process.wait()
+            self._process = None
+            if code == -signal.SIGKILL:
+                return "its process was killed, as happens when memory runs out"
+            return f"its process ended with code {code}"
+        return Reply.model_validate_json(line).failed
+
+    def _start(self) -> "subprocess.Popen[str]":
+        with self._log.open("a") as log:
+            return subprocess.Popen(  # noqa: S603
+                [self._python, "-m", "reasoning_guards.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=os.environ | self._seen,
+            )
+
+    def close(self) -> None:
+        """End the process, if it was started."""
+        if self._process is not None:
+            assert self._process.stdin is not None  # noqa: S101
+            self._process.stdin.close()
+            self._process.wait()
+
+
+def run(
+    missing: Mapping[str, Work],
+    pythons: Mapping[str, str],
+    resources: Resources,
+    workers: int,
+    progress: Progress,
+) -> list[tuple[str, str]]:
+    """Make values in child processes on this machine.
+
+    Args:
+        missing: what to make and all that it needs, by key.
+        pythons: each value's interpreter, by key.
+        resources: what the machine gives each worker.
+        workers: child processes at once; one core or one set of GPUs each.
+        progress: is told of each value that is made.
+
+    Returns:
+        What failed and why, the first failure first.
+
+    Raises:
+        TooFewDevicesError, TooLittleMemoryError: before anything starts.
+    """
+    visible = devices.visible() if resources.device == "cuda" else []
+    for name in ("tensor_parallel", "gpus_per_training"):
+        if 0 < len(visible) < (span := getattr(resources, name)):
+            raise TooFewDevicesError(
+                f"{name} is {span}, but there are only {len(visible)} GPUs to be seen: set it to "
+                f"{len(visible)} or less."
+            )
+    if resources.device == "cuda":
+        gpus = devices.memories()
+        for need in memory.of_all(missing.values(), resources):
+            memory.require(need, gpus)
+    board = Board(missing)
+    logs = cache_folder() / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    # Nodes of a cluster that share a disk may start processes of one number in one second.
+    log = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{platform.node()}-{os.getpid()}.log"
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            threads = [
+                pool.submit(_work, board, pythons, resources, (number, visible), log, progress)
+                for number in range(min(workers, len(missing)))
+            ]
+            for thread in threads:
+                thread.result()
+        except KeyboardInterrupt:
+            board.stop()
+            raise
+    return board.failures
+
+
+def _work(
+    board: Board,
+    pythons: Mapping[str, str],
+    resources: Resources,
+    place: tuple[int, list[str]],
+    log: Path,
+    progress: Progress,
+) -> None:
+    workers: dict[tuple[str, str | None], Worker] = {}
+    last: Work | None = None
+    try:
+        while (taken := board.take(last)) is not None:
+            key, value = taken
+            if resources.device == "cuda" and last and _step(value) != _step(last):
+                _close(workers)  # a GPU's memory is surely free only once its process has ended
+            seen = ",".join(devices.of_worker(value, *place, resources)) or None
+            kind = (pythons[key], seen)
+            worker = workers.setdefault(kind, Worker(pythons[key], log, seen))
+            why = worker.make(value, resources)
+            if why is None:
+                board.made(key)
+                progress.done(key, describe(value))
+            else:
+                board.failed(key, value, f"{why} (log: {log})")
+            last = value
+    except BaseException:
+        board.stop()  # others may wait for the value this thread took
+        raise
+    finally:
+        _close(workers)
+
+
+def _step(value: Work) -> tuple[bool, object]:
+    """What may share a process on a GPU: one training, or the answers of one guard."""
+    return isinstance(value, Recipe), guard_of(value)
+
+
+def _close(workers: dict[tuple[str, str | None], Worker]) -> None:
+    while workers:
+        workers.popitem()[1].close()

@@ -1,0 +1,89 @@
+"""Models in folders: found by their path, known by their files, refused in one sentence."""
+
+from pathlib import Path
+
+import pytest
+import tiny_guards
+
+from reasoning_guards import artifacts, backbones, chapters
+from reasoning_guards.chapters import arms, benchmarks, released
+from reasoning_guards.params import Profile
+from reasoning_guards.recipes import Backbone
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_guards.build(tmp_path_factory.mktemp("models") / "mine")
+
+
+def test_names_of_the_hub_and_of_the_package_stay_as_they_are() -> None:
+    for name in ("meta-llama/Llama-3.1-8B-Instruct", "synthetic/llama-64"):
+        assert backbones.located(name, "v1") == (name, "v1")
+
+
+def test_a_folder_is_known_by_its_whole_path_and_by_what_is_in_it(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = backbones.located(str(model), "main")
+    assert whole[0] == str(model)
+    monkeypatch.chdir(model.parent)
+    assert backbones.located("mine", "main") == backbones.located("./mine", "other") == whole
+    (model / "config.json").write_text((model / "config.json").read_text() + "\n")
+    assert backbones.located("mine", "main") != whole
+
+
+def test_a_folder_is_loaded_whatever_its_revision(model: Path) -> None:
+    name, revision = backbones.located(str(model), "main")
+    assert backbones.source(Backbone(name=name, revision=revision)) == (str(model), None)
+
+
+def test_what_is_trained_from_a_folder_is_made_anew_when_its_files_change(model: Path) -> None:
+    profile = Profile(backbone=str(model))
+    (before,) = arms.guards(profile, None).values()
+    assert artifacts.key(before) == artifacts.key(arms.guards(profile, None)[0])
+    (model / "generation_config.json").write_text("{}")
+    assert artifacts.key(before) != artifacts.key(arms.guards(profile, None)[0])
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ((), "lacks a config.json"),
+        (("config.json",), "lacks weights"),
+        (("config.json", "model.safetensors"), "lacks a tokenizer"),
+    ],
+)
+def test_a_folder_without_a_whole_model_is_refused_in_one_sentence(
+    tmp_path: Path, kept: tuple[str, ...], said: str
+) -> None:
+    for name in kept:
+        (tmp_path / name).touch()
+    with pytest.raises(backbones.NoModelError, match=said) as caught:
+        chapters.rq1_efficacy(Profile(backbone=str(tmp_path)))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(backbones.NoModelError, match=r"no model in \./nowhere"):
+        backbones.located("./nowhere", "main")
+
+
+def test_an_own_model_is_a_row_beside_the_guards_in_each_mode(model: Path) -> None:
+    profile = Profile(released=[f"own:{model}", f"wildguard:{model}", "wildguard"])
+    cells = benchmarks.scored(profile)
+    rows = {row.name: row for row in released.variants(profile, cells)}
+    assert list(rows) == ["own_mine", "own_mine_r", "wildguard_mine", "wildguard"]
+    (own,), (as_released,) = (
+        rows["own_mine_r"].guards.values(),
+        rows["wildguard_mine"].guards.values(),
+    )
+    assert isinstance(own, Backbone)
+    assert (own.name, own.format, own.template) == (str(model), "", profile.template)
+    assert isinstance(as_released, Backbone)
+    assert (as_released.name, as_released.format) == (str(model), "wildguard")
+    assert rows["own_mine_r"].label == "mine, reasoning"
+    study = chapters.rq1_efficacy(profile)
+    assert {"own_mine", "own_mine_r"} < set(chapters.efficacy.rows(study))
+    assert not {"null_nr", "null_r"} & set(chapters.efficacy.rows(study))
+
+
+def test_own_without_a_model_is_refused() -> None:
+    with pytest.raises(released.NoReleasedGuardsError, match="write own: and its folder"):
+        chapters.rq1_efficacy(Profile(released=["own"]))

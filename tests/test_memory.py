@@ -1,0 +1,256 @@
+"""Memory: formulas against the true classes, and what has no room is refused before it starts."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import transformers
+from torch.autograd.graph import saved_tensors_hooks
+from transformers import AutoModelForCausalLM
+
+from reasoning_guards import architectures, chapters, cli, devices, local, memory, scheduler
+from reasoning_guards.architectures import Architecture
+from reasoning_guards.cards import CARDS
+from reasoning_guards.params import Profile
+from reasoning_guards.recipes import SFT
+from reasoning_guards.resources import Resources
+
+KNOWN = architectures.known()
+LLAMA, GEMMA = KNOWN["Llama-3.1-8B"], KNOWN["Gemma-3-4B"]
+EMBEDDED = {"embedded-llama", "embedded-qwen3"}
+FAMILIES = {"Gemma3": "Gemma3Text"}  # where the class of a text model is named otherwise
+SIGLIP = {
+    "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27,
+    "num_attention_heads": 16, "image_size": 896, "patch_size": 14, "vision_use_head": False,
+}  # fmt: skip
+
+
+def config(shape: Architecture, **more):
+    """The configuration that a shape is of, in the true class."""
+    family = shape.layer.removesuffix("DecoderLayer")
+    return getattr(transformers, FAMILIES.get(family, family) + "Config")(
+        hidden_size=shape.width,
+        intermediate_size=shape.mlp,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head,
+        vocab_size=shape.vocabulary,
+        tie_word_embeddings=shape.tied,
+        **more,
+    )
+
+
+def whole(shape: Architecture):
+    """The model as it is loaded, on the meta device: with a vision tower, or all its experts."""
+    full = config(shape)
+    if shape.layer.startswith("Gemma3"):
+        full = transformers.Gemma3Config(text_config=full.to_dict(), vision_config=SIGLIP)
+    if shape.layer.startswith("GptOss"):
+        full.num_local_experts, full.intermediate_size = 32, shape.mlp // full.num_experts_per_tok
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(full)
+
+
+@pytest.mark.parametrize("shape", KNOWN.values(), ids=lambda shape: shape.name)
+def test_parameters_are_those_of_the_true_class_and_of_the_card(shape):
+    model = whole(shape)
+    assert shape.parameters == model.num_parameters()
+    assert shape.parameters == pytest.approx(shape.card, rel=0.004)
+    assert shape.layer in model._no_split_modules
+    assert sum(type(part).__name__ == shape.layer for part in model.modules()) == shape.layers
+
+
+def test_what_no_text_passes_is_the_vision_tower():
+    named = whole(GEMMA).named_parameters()
+    assert GEMMA.idle == sum(p.numel() for name, p in named if "language_model" not in name)
+
+
+def test_every_model_that_profiles_name_is_known():
+    released = [guard.hub_id for guard in chapters.released.guards.GUARDS.values()]
+    for model in ("meta-llama/Llama-3.1-8B-Instruct", "synthetic/qwen3-48-2", *released):
+        assert architectures.of(model) is not None, model
+    assert architectures.of("mine/unheard-of-3b") is None
+
+
+def tiny(name: str) -> Architecture:
+    return Architecture(
+        name="tiny", source="", card=0, models=(), layer=f"{name}DecoderLayer", layers=2,
+        width=256, mlp=896, heads=4, kv_heads=2, head=64, vocabulary=512,
+        norms=4 if name == "Gemma3" else 2, query_norms=name != "Llama",
+        tied=name == "Gemma3",
+    )  # fmt: skip
+
+
+def settings(**changed) -> SFT:
+    return SFT(
+        **{
+            "epochs": 1, "learning_rate": 1e-6, "batch_size": 32, "warmup_ratio": 0,
+            "weight_decay": 0, "max_length": 4096, "precision": "bfloat16", **changed,
+        }
+    )  # fmt: skip
+
+
+def kept_by_autograd(shape: Architecture, tokens: int) -> int:
+    """Bytes of all that has an axis of tokens."""
+    model, kept = AutoModelForCausalLM.from_config(config(shape)), {}
+    noted = saved_tensors_hooks(lambda t: kept.setdefault(t.untyped_storage().data_ptr(), t), id)
+    with noted, torch.autocast("cpu", torch.bfloat16):
+        model.base_model(torch.arange(tokens)[None], use_cache=False)
+    return sum(t.untyped_storage().nbytes() for t in kept.values() if tokens in t.shape)
+
+
+@pytest.mark.parametrize("family", ["Llama", "Qwen3", "Gemma3"])
+def test_a_layer_keeps_what_autograd_keeps(family):
+    two, three = (replace(tiny(family), layers=layers) for layers in (2, 3))
+    found = kept_by_autograd(three, 60) - kept_by_autograd(two, 60)
+    assert 60 * memory.kept_by_layer(two, settings()) == pytest.approx(found, rel=0.05)
+
+
+def test_weights_gradients_and_optimiser_are_what_torch_holds():
+    shape = tiny("Llama")
+    model = AutoModelForCausalLM.from_config(config(shape))
+    optimiser = torch.optim.AdamW(model.parameters())
+    model(torch.arange(8)[None], labels=torch.arange(8)[None]).loss.backward()
+    optimiser.step()
+    states = [s for state in optimiser.state.values() for s in state.values() if s.dim()]
+    parts = memory.training(shape, settings(precision="float32"), Resources())
+    for part, held in (
+        ("weights", [*model.parameters()]),
+        ("gradients", [p.grad for p in model.parameters()]),
+        ("optimiser", states),
+    ):
+        assert parts[part] * memory.GIB == sum(t.untyped_storage().nbytes() for t in held)
+
+
+def test_keys_and_values_are_what_transformers_keeps():
+    shape = tiny("Llama")
+    model = AutoModelForCausalLM.from_config(config(shape))
+    layers = model(torch.arange(40)[None], use_cache=True).past_key_values.layers
+    held = sum(part.nbytes for layer in layers for part in (layer.keys, layer.values))
+    assert shape.cache(40, "float32") == held
+
+
+def test_layers_with_a_window_keep_no_more_than_it():
+    full = GEMMA.layers // 6
+    more = GEMMA.cache(4096, "bfloat16") - GEMMA.cache(2048, "bfloat16")
+    assert more == 2 * 2 * GEMMA.of_keys * full * 2048
+    assert LLAMA.cache(1, "bfloat16") == 131_072  # of one token, as often quoted
+
+
+GPU = Resources(device="cuda", train_batch_per_device=1, gradient_checkpointing=True)
+
+
+def gib(shape, **options):
+    return sum(memory.training(shape, settings(), GPU, **options).values())
+
+
+def test_full_fine_tuning_of_8b_takes_several_gpus_or_adapters():
+    held = memory.training(LLAMA, settings(precision="float32"), GPU)
+    of_adam = held["weights"] + held["gradients"] + held["optimiser"]
+    assert of_adam * memory.GIB == pytest.approx(128e9, rel=0.01)
+    assert gib(LLAMA) > CARDS["H200"].gib
+    assert gib(LLAMA, gpus=8) < 0.5 * CARDS["A100 80GB"].gib
+    assert gib(LLAMA, rank=64) < CARDS["RTX 4090"].gib
+    assert gib(LLAMA, gpus=8) < gib(LLAMA, gpus=4) < gib(LLAMA, gpus=2) < gib(LLAMA)
+
+
+def test_checkpointing_longer_texts_and_a_reference_count():
+    without = GPU.model_copy(update={"gradient_checkpointing": False})
+    kept = memory.training(LLAMA, settings(), without)["activations"]
+    assert kept > 5 * memory.training(LLAMA, settings(), GPU)["activations"]
+    short = memory.training(LLAMA, settings(max_length=1024), GPU)["activations"]
+    assert memory.training(LLAMA, settings(), GPU)["activations"] == 4 * short
+    pairs = memory.training(LLAMA, settings(), GPU, pairs=True)
+    assert pairs["activations"] == 8 * short
+    assert pairs["reference"] == pytest.approx(2 * LLAMA.parameters / memory.GIB)
+
+
+HUB = Profile(
+    world="hub",
+    backbone="meta-llama/Llama-3.1-8B-Instruct",
+    train_set="allenai/wildguardmix",
+    other_train_set="nvidia/Aegis-AI-Content-Safety-Dataset-2.0",
+    dialogues="nvidia/CantTalkAboutThis-Topic-Control-Dataset",
+    teacher="deepseek-ai/DeepSeek-R1",
+    template="paper",
+    engine="vllm",
+    precision="bfloat16",
+    batch_size=32,
+    train_batch_per_device=1,
+    gradient_checkpointing=True,
+    device="cuda",
+    card="A100 80GB",
+)
+STUDY = chapters.rq1_efficacy(HUB)
+
+
+def needs(profile=HUB):
+    study = chapters.rq6_difficult_samples(profile)
+    return {
+        need.what: need
+        for need in memory.of_all([*study.recipes(), *study.values()], study.resources())
+    }
+
+
+def test_each_distinct_need_is_there_once():
+    assert list(needs()) == [
+        "DPO of meta-llama/Llama-3.1-8B-Instruct",
+        "Training of meta-llama/Llama-3.1-8B-Instruct",
+        "vllm with meta-llama/Llama-3.1-8B-Instruct, 512 tokens",
+    ]
+    assert needs(HUB.model_copy(update={"backbone": "mine/unheard-of-3b"})) == {}
+
+
+def test_an_engine_spans_gpus_or_has_rows_beside_each_other():
+    name = "{} with meta-llama/Llama-3.1-8B-Instruct, 512 tokens"
+    one = needs()[name.format("vllm")]
+    two = needs(HUB.model_copy(update={"tensor_parallel": 2}))[name.format("vllm")]
+    assert two.parts["weights"] == one.parts["weights"] / 2
+    other = needs(HUB.model_copy(update={"engine": "transformers"}))[name.format("transformers")]
+    assert other.parts["cache"] == pytest.approx(HUB.generate_batch * one.parts["cache"])
+
+
+def test_what_does_not_fit_is_refused_in_a_sentence_that_says_what_to_do():
+    need = needs()["Training of meta-llama/Llama-3.1-8B-Instruct"]
+    assert memory.require(need, []) is None
+    assert memory.require(need, [179.1]) == f"{need.gib:.0f} of 179 GiB"
+    with pytest.raises(memory.TooLittleMemoryError) as refused:
+        memory.require(need, [179.1, 80.0])
+    sentence = str(refused.value)
+    assert sentence.startswith("Training of meta-llama/Llama-3.1-8B-Instruct takes ")
+    assert "can have 92% of 80 GiB: " in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_a_run_on_gpus_that_are_too_small_is_refused_before_anything_starts(monkeypatch):
+    monkeypatch.setattr(devices, "memories", lambda: [80.0, 80.0])
+    monkeypatch.setattr(local, "Worker", lambda *_: pytest.fail("a worker was started"))
+    monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/there/python")
+    with pytest.raises(memory.TooLittleMemoryError, match="Training of meta-llama"):
+        scheduler.run(STUDY.generations(["nr"])[:1], STUDY.resources(), 1)
+    monkeypatch.setattr(devices, "memories", lambda: [179.1])
+    with pytest.raises(pytest.fail.Exception, match="a worker was started"):
+        scheduler.run(STUDY.generations(["nr"])[:1], STUDY.resources(), 1)
+
+
+def test_cards_are_those_seen_else_the_profiles(monkeypatch):
+    monkeypatch.setattr(devices, "memories", list)
+    assert memory.cards(HUB) == [80.0]
+    assert memory.cards(HUB.model_copy(update={"card": None})) == []
+    monkeypatch.setattr(devices, "memories", lambda: [24.0])
+    assert memory.cards(HUB) == [24.0]
+    assert memory.cards(Profile()) == []
+
+
+def test_the_plans_check_says_what_fits_and_what_does_not(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, "memories", list)
+    monkeypatch.setenv("REASONING_GUARDS_MIRROR", str(tmp_path))
+    profile = tmp_path / "mine.yaml"
+    profile.write_text("".join(f"{k}: {v!r}\n" for k, v in HUB.model_dump().items() if v))
+    assert cli.main(["plan", "--check", "--profile", str(profile)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    about = [line for line in lines if "memory for" in line]
+    assert any(line.startswith("NO  memory for Training of meta-llama") for line in about)
+    assert any(line.startswith("ok  memory for vllm with") for line in about)
