@@ -70,7 +70,7 @@ def text(profile: Profile) -> str:
         [
             *parts,
             f"Each of them once: {len(recipes)} trainings, {len(answers)} cells answered. With "
-            f"{profile.workers} workers the rest takes about {60 * left / profile.workers:.0f} "
+            f"{profile.workers} workers the rest takes about {60 * left / at_once:.0f} "
             "minutes.",
             f"Still to run: about {left:.1f} {device} hours.",
             *_room_lines(profile, studies),
