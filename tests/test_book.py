@@ -49,6 +49,14 @@ def test_an_unknown_chapter_is_answered_with_the_nearest(repository):
         book.execute("rq1_eficacy", Profile(), repository, print)
 
 
+def test_the_questions_chapters_bear_the_questions_numbers():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    assert contents["defaults"]["numbered"]
+    first = [page["file"] for page in contents["parts"][0]["chapters"][:8]]
+    for number, page in enumerate(first, start=1):
+        assert page.startswith(f"notebooks/rq{number}_")
+
+
 def test_every_page_of_the_contents_is_there():
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
     pages = [contents["root"]]
