@@ -121,8 +121,8 @@ MUTATIONS = (
     Mutation(
         "end token not learnt",
         "training/data.py",
-        "        answer.append(tokenizer.eos_token_id)\n",
-        "",
+        "completion), tokenizer.eos_token_id]",
+        "completion)]",
         "test_training.py",
     ),
     Mutation(
