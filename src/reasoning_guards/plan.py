@@ -66,6 +66,7 @@ def text(profile: Profile) -> str:
     recipes = {recipe for study in studies for recipe in study.recipes()}
     answers = {value for study in studies for value in study.generations()}
     left = hours_left(studies)
+    at_once = profile.workers * studies[0].resources().gpus_of_worker
     return "\n".join(
         [
             *parts,
