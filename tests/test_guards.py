@@ -103,6 +103,16 @@ def test_thinking_is_begun_once_whoever_begins_it(tokenizer: Any) -> None:
     assert tokenizer.decode(encode(begins, EXAMPLE, "deepseek_distill").ids) == first
 
 
+@every_guard
+def test_a_template_opens_the_answer_unless_the_guard_is_published_without(
+    tokenizer: Any, name: str
+) -> None:
+    text = tokenizer.decode(encode(tokenizer, EXAMPLE, name).ids)
+    without = {"llama_guard", "qwen3guard_strict", "qwen3guard_loose", "shieldgemma"}
+    plain = {"wildguard", "guardreasoner"}  # no chat template at all
+    assert ("[assistant]" in text.rpartition("</s>")[2]) == (name not in without | plain)
+
+
 def test_the_switch_is_the_mode_s(tokenizer: Any) -> None:
     texts = {
         mode: tokenizer.decode(encode(tokenizer, EXAMPLE, "nemotron_reasoning", mode=mode).ids)

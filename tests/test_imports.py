@@ -20,7 +20,7 @@ LAYERS = [
     ["recipes"],
     ["params"],
     ["synthetic", "policies"],
-    ["datasets", "backbones"],
+    ["datasets", "backbones", "chat"],
     ["prompts", "verdicts"],
     ["distil"],
     ["traces"],

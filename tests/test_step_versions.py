@@ -23,10 +23,13 @@ VERSIONS = {**STEP_VERSIONS, "world": WORLD_VERSION}
 # What stands behind each step, as patterns of paths below the package.
 BEHIND = {
     "examples": ["examples.py", "datasets/*.py", "policies/*"],
-    "prompts": ["prompts.py", "templates/*"],
+    "prompts": ["prompts.py", "chat.py", "templates/*"],
     "guards": ["guards/*.py", "guards/templates/*"],
     "traces": ["traces/*.py", "synthetic/teacher.py", "distil/releases.py"],
-    "training": [f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")],
+    "training": [
+        "backbones.py",
+        *(f"training/{name}.py" for name in ("__init__", "data", "splits", "sft", "lora")),
+    ],
     "refinement": [
         "training/refine.py",
         "training/continual.py",
@@ -36,7 +39,7 @@ BEHIND = {
         "mining.py",
         "verdicts.py",
     ],
-    "generation": ["generation.py", "engines/*.py"],
+    "generation": ["generation.py", "backbones.py", "engines/*.py"],
     "timing": ["timing.py"],
     "probability": ["probability.py"],
     "world": [

@@ -34,7 +34,7 @@ from reasoning_guards.synthetic.corpora import WORLD_VERSION
 STEP_VERSIONS = {
     "examples": 1,
     "prompts": 1,
-    "guards": 1,
+    "guards": 2,
     "traces": 1,
     "training": 1,
     "refinement": 1,

@@ -1,17 +1,27 @@
-"""Where a backbone's weights and tokenizer are: on the hub, in this package, or in a folder."""
+"""Where a backbone's weights and tokenizer are: on the hub, in this package, or in a folder.
+
+And how the model is loaded, for text alone.
+"""
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Backbone
+from reasoning_guards.recipes import Backbone, Precision
 from reasoning_guards.synthetic.backbone import NAMES, UnknownBackboneError, path
 
 
 class SharedPretrainingError(UserError):
     """Two seeds would start from one pretraining, and their spread would be too small."""
+
+
+class NotForTextError(UserError):
+    """A model that sees images, and whose part for text cannot be had by itself."""
 
 
 def for_seed(name: str, seed: int, seeds: Sequence[int]) -> str:
@@ -81,3 +91,58 @@ def source(backbone: Backbone) -> tuple[str, str | None]:
     if backbone.name.startswith("synthetic/"):
         return str(path(backbone.name)), None
     return backbone.name, None if Path(backbone.name).is_dir() else backbone.revision
+
+
+def load(name: str, revision: str | None, precision: Precision) -> Any:
+    """A causal language model for text alone, from what `source` gives.
+
+    Gemma 3 of 4B and more is released with a part for images: what reads and writes text is taken
+    out of it, since trainers and engines would wait for images and their processor otherwise.
+
+    Raises:
+        NotForTextError: if a model that sees images has no such part that transformers knows.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    dtype = getattr(torch, precision)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        name, revision=revision or "main", dtype=dtype
+    )
+    config = model.config.get_text_config()
+    if config is model.config:
+        return model
+    try:
+        with torch.device("meta"):
+            text: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    except ValueError as error:
+        raise NotForTextError(
+            f"{name} is a {type(model).__name__}, whose part for text cannot be loaded by itself: "
+            "choose a backbone for text alone."
+        ) from error
+    setattr(text, text.base_model_prefix, model.get_decoder())
+    text.set_output_embeddings(model.get_output_embeddings())
+    text.generation_config = model.generation_config
+    return text
+
+
+@contextmanager
+def for_text(name: str, revision: str | None, precision: Precision) -> Iterator[str]:
+    """A folder or hub id whose model is for text alone, from what `source` gives.
+
+    It is the given one, or a folder that holds its part for text and is gone afterwards.
+
+    Raises:
+        NotForTextError: as `load`.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    config = AutoConfig.from_pretrained(name, revision=revision or "main")
+    if config.get_text_config() is config:
+        yield name
+        return
+    with TemporaryDirectory(prefix="reasoning-guards-text-") as folder:
+        load(name, revision, precision).save_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision or "main")
+        tokenizer.save_pretrained(folder)
+        yield folder

@@ -21,14 +21,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from reasoning_guards import chat
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.recipes import Mode, TeacherVersion, Template
 
 TeacherTemplate = Literal["aegis", "wildguard", "topic", "policy"]
-
-CHAT_DATE = "26 Jul 2024"
-"""What Llama 3's chat template writes as the date, which would be today's otherwise."""
 
 MODE_TOKENS: dict[Mode, str] = {"reasoning": "/think", "non-reasoning": "/no_think"}
 
@@ -219,8 +217,9 @@ def encode(
 
     Raises:
         PromptTooLongError: if the prompt is too long even with the judged texts empty.
+        chat.NoChatTemplateError: if the tokenizer has none.
     """
-    before, after = _chat_frame(tokenizer)
+    before, after = chat.frame(tokenizer)
 
     def ids(shown: Example) -> list[int]:
         text = guard_prompt(shown, mode, template, mode_token=mode_token, refusal_line=refusal_line)
@@ -333,21 +332,3 @@ def _tokens(tokenizer: Any, text: str, **options: bool) -> Any:
     return tokenizer(
         text, add_special_tokens=False, split_special_tokens=True, verbose=False, **options
     )
-
-
-def _chat_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The ids before and after the user's message, with one BOS if the tokenizer uses it at all."""
-    slot = "(the user's message)"
-    chat = tokenizer.apply_chat_template(
-        [{"role": "user", "content": slot}],
-        add_generation_prompt=True,
-        tokenize=False,
-        date_string=CHAT_DATE,
-    )
-    before, after = (
-        tokenizer(part, add_special_tokens=False)["input_ids"] for part in chat.split(slot)
-    )
-    bos = tokenizer.bos_token_id
-    if before[:1] != [bos] and tokenizer("")["input_ids"][:1] == [bos]:
-        before = [bos, *before]
-    return before, after

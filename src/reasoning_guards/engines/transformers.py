@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import (
-    AutoModelForCausalLM,
     AutoTokenizer,
     LogitsProcessorList,
     TemperatureLogitsWarper,
     TopPLogitsWarper,
 )
 
+from reasoning_guards import backbones, chat
 from reasoning_guards.engines import Answer, Question, Request
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
@@ -47,16 +47,12 @@ class TransformersEngine:
     def __init__(
         self, source: str, revision: str | None, resources: Resources, precision: Precision
     ) -> None:
-        revision = revision or "main"
-        self.tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-        dtype = getattr(torch, precision)
-        model: Any = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype=dtype)
+        self.tokenizer = AutoTokenizer.from_pretrained(source, revision=revision or "main")
+        model = backbones.load(source, revision, precision)
         self.model = model.to(resources.device).eval()
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        listed = model.generation_config.eos_token_id
-        ends = listed if isinstance(listed, list) else [listed]
-        self.ends = {self.tokenizer.eos_token_id, *ends} - {None}
+        self.ends = chat.end_ids(self.tokenizer, model.generation_config.eos_token_id)
         self.batch = resources.generate_batch
 
     def answer(
@@ -105,7 +101,7 @@ class TransformersEngine:
             cache = output.past_key_values
             cache.batch_repeat_interleave(widest)
             # A lead of no tokens is given one, so that no row is empty, and is not looked at.
-            leads = self._padded([list(q.lead) or [int(min(self.ends))] for q in asked], "right")
+            leads = self._padded([list(q.lead) or [self.ends[0]] for q in asked], "right")
             mask = torch.cat([seen.repeat_interleave(widest, 0), leads["attention_mask"]], -1)
             output = self.model(
                 input_ids=leads["input_ids"],
@@ -148,7 +144,7 @@ class TransformersEngine:
         scores = output.logits[:, -1].repeat_interleave(count, 0)
         seen = seen.repeat_interleave(count, 0)
         pick = self._picker(batch, decoding)
-        ends = torch.tensor(sorted(self.ends), device=device)
+        ends = torch.tensor(self.ends, device=device)
         written = ends.new_full((len(scores), decoding.max_new_tokens), int(ends[0]))
         rows = torch.arange(len(scores), device=device)  # of `written`, by place in the batch
         going = torch.ones_like(rows, dtype=torch.bool)

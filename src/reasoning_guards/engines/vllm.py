@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from reasoning_guards import backbones, chat
 from reasoning_guards.engines import Answer, Question, Request
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
@@ -30,8 +31,6 @@ class VLLMEngine:
 
         on_cpu = resources.device == "cpu"
         settings: dict[str, Any] = {
-            "model": source,
-            "revision": revision,
             "max_model_len": max_length,
             "enable_prefix_caching": True,
             "tensor_parallel_size": resources.tensor_parallel,
@@ -47,8 +46,12 @@ class VLLMEngine:
             }
         else:
             settings["gpu_memory_utilization"] = resources.gpu_memory
-        self.model = vllm.LLM(**settings)
+        with backbones.for_text(source, revision, precision) as folder:
+            own = revision if folder == source else None
+            self.model = vllm.LLM(model=folder, revision=own, **settings)
         self.tokenizer = self.model.get_tokenizer()
+        # vLLM adds what the model's generation settings list.
+        self.ends = chat.end_ids(self.tokenizer)
 
     def answer(
         self, requests: list[Request], decoding: Decoding
@@ -66,6 +69,7 @@ class VLLMEngine:
                     temperature=decoding.temperature,
                     top_p=decoding.top_p,
                     max_tokens=decoding.max_new_tokens,
+                    stop_token_ids=self.ends,
                     seed=request.seed(decoding),
                 )
                 for request in ordered

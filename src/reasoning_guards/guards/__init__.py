@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reasoning_guards import prompts
+from reasoning_guards import chat, prompts
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, Policy, Task
 from reasoning_guards.guards import (
@@ -91,7 +91,8 @@ def encode(
     Special tokens that are written in a judged text or a policy are read as plain text.
 
     Raises:
-        UnknownGuardError, ModeError, prompts.PromptTooLongError: as their names say.
+        UnknownGuardError, ModeError, prompts.PromptTooLongError, chat.NoChatTemplateError: as
+            their names say.
     """
     guard = named(name)
     if mode not in guard.modes:
@@ -116,19 +117,10 @@ def encode(
 
 def _rendered(tokenizer: Any, asked: Asked) -> str:
     """The whole prompt as text, special tokens included, with one BOS if the tokenizer has it."""
-    text = asked.text
     if asked.messages:
-        text = tokenizer.apply_chat_template(
-            [dict(message) for message in asked.messages],
-            add_generation_prompt=True,
-            tokenize=False,
-            date_string=prompts.CHAT_DATE,
-            **asked.options,
-        )
-    bos = tokenizer.bos_token or ""
-    adds_bos = bool(bos) and tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id]
-    if adds_bos and not text.startswith(bos):
-        text = bos + text
+        text = chat.rendered(tokenizer, asked.messages, **asked.options)
+    else:
+        text = chat.with_bos(tokenizer, asked.text)
     return text if text.rstrip().endswith(asked.prefill.rstrip()) else text + asked.prefill
 
 

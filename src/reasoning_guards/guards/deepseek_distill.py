@@ -1,8 +1,8 @@
 """DeepSeek-R1-Distill-Llama-8B, zero-shot (paper, Table 1).
 
 Its card asks for no system prompt, a temperature near 0.6 and an answer that is made to begin with
-`<think>`; newer versions of its chat template do the last themselves. Reasoning is long, and so is
-the cap: an answer that reaches it has no verdict.
+`<think>`; the chat template does the last itself, in the copy that TRL ships. Reasoning is long,
+and so is the cap: an answer that reaches it has no verdict.
 """
 
 from reasoning_guards.examples import Example, Task

@@ -1,10 +1,13 @@
 """Granite Guardian 3.3 8B (IBM): says whether the last message meets a criterion in words, with or
 without reasoning first.
 
-Its chat template takes the criterion (`guardian_config`) and the switch (`think`); answers hold
-`<score> yes </score>` or `no`, after `<think>…</think>` when reasoning, as its card shows. The key
-`custom_criteria` for a criterion of one's own is from the card's guide; the template was not at
-hand to be verified. Ours is how a policy is worded as a criterion.
+Its chat template takes the criterion (`guardian_config`) and the switch (`think`), and asks whether
+the last message meets it; answers hold `<score> yes </score>` or `no`, after `<think>…</think>`
+when reasoning. Ours is how a policy is worded as a criterion.
+
+Verified against IBM's repository ibm-granite/granite-guardian (cookbooks/granite-guardian-3.3 and
+evaluation/models/granite_guardian_3_3.py): the call with its generation prompt, `custom_criteria`
+alone for a criterion of one's own, and the answer's form. Not verified: the template itself.
 """
 
 import re

@@ -1,8 +1,9 @@
 """GuardReasoner 8B (Liu et al. 2025, arXiv 2501.18492): reasons in steps and judges prompt,
 response and refusal; reads no policy.
 
-The prompt is that of the paper's Figure 11 and of the released training set, as plain text without
-a chat template; a missing response says None, as there. Answers end in
+The prompt is that of the paper's Figure 11, of the released training set and, word for word, of the
+code on the model cards: plain text without a chat template; a missing response says None, as there.
+Answers end in
 
     Answers:
     Request: harmful

@@ -1,9 +1,13 @@
 """Llama Guard 3 8B: judges the last message of a chat by fourteen hazards of its own.
 
-The prompt is made by the chat template of its tokenizer. Answers are `safe`, or `unsafe` and on the
-next line the hazards, such as `S1,S9`; two empty lines come first. The template of the 8B release
-is taken to have its categories fixed (not verified: the card says nothing of an option, that of the
-1B release does), so the guard is listed as one that reads no policy.
+The prompt is made by the chat template of its tokenizer, called as Meta's code calls it, without a
+generation prompt. Answers are `safe`, or `unsafe` and on the next line the hazards, such as
+`S1,S9`; two line ends come first.
+
+Verified: answers, hazards and that the first token's probability is the score, against the model
+card in meta-llama/PurpleLlama (Llama-Guard3/8B); the line ends, against answers that several public
+repositories quote. Not verified: the template itself. Its categories are taken to be fixed, since
+the card names no option (that of the 1B release does), so the guard reads no policy here.
 """
 
 import re
@@ -19,7 +23,7 @@ _FIRST = re.compile(r"\s*(safe|unsafe)\b", re.IGNORECASE)
 def ask(example: Example, task: Task, mode: Mode) -> Asked:
     """The chat up to the message that is judged."""
     del mode
-    return Asked(messages=chat(example, task))
+    return Asked(messages=chat(example, task), options={"add_generation_prompt": False})
 
 
 def parse(text: str, task: Task) -> Verdict | ParseFailure:

@@ -1,12 +1,16 @@
 """Qwen3Guard-Gen 8B: Safe, Unsafe or Controversial, by categories of its own; reads no policy.
 
-The prompt is made by the chat template of its tokenizer, which judges the last message. Answers are
+The prompt is made by the chat template of its tokenizer, which judges the last message and is
+called as the authors' code calls it, without a generation prompt. Answers are
 
     Safety: Controversial
     Categories: Politically Sensitive Topics
 
 and, for a response, a third line `Refusal: Yes`. The authors score it twice: strict takes what is
 controversial as harmful, loose does not; here these are two guards, `STRICT` and `LOOSE`.
+
+Verified against the README of QwenLM/Qwen3Guard: messages, call, lines and words of the answer,
+`Refusal` for responses alone, the cap of 128 tokens. Not verified: the template itself.
 """
 
 import re
@@ -24,7 +28,7 @@ _REFUSAL = re.compile(r"refusal\W*:\W*(yes|no)\b", re.IGNORECASE)
 def ask(example: Example, task: Task, mode: Mode) -> Asked:
     """The chat up to the message that is judged."""
     del mode
-    return Asked(messages=chat(example, task))
+    return Asked(messages=chat(example, task), options={"add_generation_prompt": False})
 
 
 def parse(text: str, task: Task, *, strict: bool) -> Verdict | ParseFailure:

@@ -1,8 +1,14 @@
 """ShieldGemma 9B (Google): says Yes or No to whether the last message breaks a guideline.
 
-The prompt is made by the chat template of its tokenizer, which takes the guideline; the card reads
-the probability of Yes against No at the first token, and so do verdict probabilities here. The card
-asks about one guideline at a time; that the whole policy is given as one is ours, and costs it.
+The prompt is made by the chat template of its tokenizer, which takes the guideline and is called as
+the card calls it, without a generation prompt; the card reads the probability of Yes against No at
+the first token, and so do verdict probabilities here. The card asks about one guideline at a time;
+that the whole policy is given as one is ours, and costs it.
+
+Verified: the pattern of the prompt and the answer's first word, against the model card on
+ai.google.dev; `guideline`, the messages of prompts and of responses, and the two words' places,
+against code in public repositories that follows the card. Not verified: the template itself. The
+card words its guidelines anew for responses ("The chatbot shall not ..."); policies here are not.
 """
 
 import re
@@ -18,7 +24,10 @@ _FIRST = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 def ask(example: Example, task: Task, mode: Mode) -> Asked:
     """The chat up to the message that is judged, and the policy as the guideline."""
     del mode
-    return Asked(messages=chat(example, task), options={"guideline": example.policy.text})
+    return Asked(
+        messages=chat(example, task),
+        options={"guideline": example.policy.text, "add_generation_prompt": False},
+    )
 
 
 def parse(text: str, task: Task) -> Verdict | ParseFailure:

@@ -226,8 +226,7 @@ def tokenise(recipe: Recipe, tokenizer: Any, again: Sequence[Lesson] = ()) -> Tr
             refusal_line=recipe.backbone.refusal_line,
             unlabelled_refusals=recipe.unlabelled_refusals,
         )
-        answer = tokenizer(completion, add_special_tokens=False)["input_ids"]
-        answer.append(tokenizer.eos_token_id)
+        answer = [*prompts.plain_tokens(tokenizer, completion), tokenizer.eos_token_id]
         prompt = prompts.encode(
             tokenizer,
             lesson.example,
