@@ -79,6 +79,8 @@ def test_a_step_learns_from_as_many_sequences_on_any_number_of_devices(
     at_once = given["per_device_train_batch_size"]
     assert 1 <= at_once <= per_device
     assert at_once * given["gradient_accumulation_steps"] * devices == 32
+    added_up = given["accelerator_config"]["gradient_accumulation_kwargs"]
+    assert added_up == {"sync_each_batch": devices > 1}, "in float32, by those who step"
 
 
 @pytest.mark.slow

@@ -235,6 +235,9 @@ def arguments(sft: SFT, seed: int, resources: Resources, state: Path) -> dict[st
         "learning_rate": sft.learning_rate,
         "per_device_train_batch_size": per_device,
         "gradient_accumulation_steps": sft.batch_size // (per_device * devices),
+        # Else each device would keep the gradients of all weights until a step's last sequences,
+        # and add them up in the precision of computing.
+        "accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": devices > 1}},
         "lr_scheduler_type": "cosine",
         "warmup_steps": sft.warmup_ratio,  # a float below 1 is a share of all steps
         "weight_decay": sft.weight_decay,
