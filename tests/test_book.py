@@ -31,6 +31,11 @@ def test_the_banner_says_which_profile_and_that_embedded_is_no_evidence(reposito
     assert "no evidence about 8B guards" in banner(Profile())
 
 
+def test_the_banner_says_so_where_guards_are_adapters(repository):
+    assert "low-rank adapters (rank 32)" in banner(Profile(world="hub", lora_rank=32))
+    assert "adapters" not in banner(Profile(world="hub"))
+
+
 def test_the_banner_of_a_hub_book_names_the_backbone_escaped(repository):
     said = banner(Profile(world="hub", backbone="<i>me/model"))
     assert "&lt;i&gt;me/model" in said
