@@ -699,6 +699,7 @@ MUTATIONS = (
         'if not name.startswith(("null_", "own_"))]',
         "test_backbones.py",
     ),
+    Mutation(
         "the explorer shows texts of sets that may do harm",
         "report/explorer.py",
         "    embedded = each.cell.dataset in corpora.SETS",
