@@ -93,9 +93,23 @@ MUTATIONS = (
     Mutation(
         "training on all GPUs at once, which multiplies the batch",
         "devices.py",
-        'wanted = span if any(one.engine == "vllm" for one in asked(value)) else 1',
-        "wanted = len(visible)",
+        "        wanted = resources.gpus_per_training\n",
+        "        wanted = len(visible)\n",
         "test_devices.py",
+    ),
+    Mutation(
+        "devices that share a training multiply its batch",
+        "training/sft.py",
+        "sft.batch_size // (per_device * devices)",
+        "sft.batch_size // per_device",
+        "test_launch.py",
+    ),
+    Mutation(
+        "weights that small steps are to change are in bfloat16",
+        "training/sft.py",
+        '"float32" if sft.lora_rank is None else sft.precision',
+        "sft.precision",
+        "test_lora.py",
     ),
     Mutation(
         "loss on the prompt",
@@ -107,8 +121,8 @@ MUTATIONS = (
     Mutation(
         "end token not learnt",
         "training/data.py",
-        "        answer.append(tokenizer.eos_token_id)\n",
-        "",
+        "completion), tokenizer.eos_token_id]",
+        "completion)]",
         "test_training.py",
     ),
     Mutation(

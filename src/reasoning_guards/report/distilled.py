@@ -1,4 +1,4 @@
-"""What a distillation came to, as its chapter and the command line show it."""
+"""What a distillation came to, as its chapter shows it."""
 
 from collections.abc import Sequence
 from html import escape

@@ -19,17 +19,19 @@ from reasoning_guards.study import Study
 def teachers(found: Found) -> pd.DataFrame:
     """The teachers there are for the profile's training set, by length, on the same examples.
 
-    Columns: Examples (that have a trace, of all); Rejected by filters (a share); then those of
-    `_row`, over `examined_traces` of the examples that each teacher of that length has a trace for.
+    Columns: Examples (that have a trace, of all); Rejected by filters (a share of these); then
+    those of `_row`, over the examples that each teacher of that length has a trace for. Of either
+    so many as `examined_traces` says, drawn at random.
     """
     rows = {}
+    count = found.profile.examined_traces
     for stage, by_teacher in gathering.of_teachers(found).items():
         budget = None if stage == "full" else stage
-        same = examining.compared(by_teacher, found.profile.examined_traces)
+        same = examining.compared(by_teacher, count)
         for name, written in by_teacher.items():
             rejected = [
                 (one, bool(filters.reasons(Candidate(one.example, one.text, budget=budget))))
-                for one in same[name]
+                for one in examining.drawn(written, count)
             ]
             rows[str(stage), name] = {
                 "Examples": f"{len(written):,} of {len(found.sources[0].examples):,}",
