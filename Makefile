@@ -9,7 +9,7 @@ VLLM_PYTHON := .venv-vllm/bin/python
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
 
-.PHONY: book one-file chapter plan distil examine mirror test test-fast test-slurm test-browser screenshots lint types vllm outputs clean
+.PHONY: book one-file chapter plan distil examine mirror test test-fast test-slurm test-browser screenshots lint types vllm outputs bench clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -87,6 +87,11 @@ test-slurm: .venv/made
 	@PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null || { apt-get update -qq && \
 		apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null; }
 	$(BIN)/pytest tests/test_slurm.py
+
+# How fast the work is, as ratios on this machine, for the book's status page: about half an hour, and
+# nothing else should run meanwhile.
+bench: .venv/made .venv-vllm/made
+	@REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) $(BIN)/python -m reasoning_guards.speed book/benchmark.md
 
 # Chromium as Debian ships it, and what drives it. Only the targets below need them.
 BOOK := _build/test/smoke/pages/_build/html

@@ -34,6 +34,7 @@ class Teacher:
         message: what a good answer is, to any question, where `{ladder}` is the one that it is
             about; or to the one that is given.
         asked: how often each question came; answered: how often it was answered well.
+        times: when, in seconds.
     """
 
     url: str = ""
@@ -50,6 +51,7 @@ class Teacher:
     answered: Counter[str] = field(default_factory=Counter)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
+    times: list[float] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,6 +88,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             turn = teacher.asked[name]
             teacher.asked[name] += 1
             teacher.bodies.append(body)
+            teacher.times.append(time.monotonic())
             teacher.keys.add(self.headers.get("authorization", ""))
             teacher.at_once += 1
             teacher.most_at_once = max(teacher.most_at_once, teacher.at_once)

@@ -93,9 +93,23 @@ MUTATIONS = (
     Mutation(
         "training on all GPUs at once, which multiplies the batch",
         "devices.py",
-        'wanted = span if any(one.engine == "vllm" for one in asked(value)) else 1',
-        "wanted = len(visible)",
+        "        wanted = resources.gpus_per_training\n",
+        "        wanted = len(visible)\n",
         "test_devices.py",
+    ),
+    Mutation(
+        "devices that share a training multiply its batch",
+        "training/sft.py",
+        "sft.batch_size // (per_device * devices)",
+        "sft.batch_size // per_device",
+        "test_launch.py",
+    ),
+    Mutation(
+        "weights that small steps are to change are in bfloat16",
+        "training/sft.py",
+        '"float32" if sft.lora_rank is None else sft.precision',
+        "sft.precision",
+        "test_lora.py",
     ),
     Mutation(
         "loss on the prompt",
@@ -107,8 +121,8 @@ MUTATIONS = (
     Mutation(
         "end token not learnt",
         "training/data.py",
-        "        answer.append(tokenizer.eos_token_id)\n",
-        "",
+        "completion), tokenizer.eos_token_id]",
+        "completion)]",
         "test_training.py",
     ),
     Mutation(
@@ -629,6 +643,97 @@ MUTATIONS = (
         '{**options, "add_generation_prompt": True}',
         "test_guards.py",
     ),
+    Mutation(
+        "a model in a folder keeps its key when its files change",
+        "backbones.py",
+        "repr(stamps)",
+        "repr(folder)",
+        "test_backbones.py",
+    ),
+    Mutation(
+        "an own guard asked by another template than the profile's",
+        "chapters/released.py",
+        "template=profile.template",
+        'template="paper"',
+        "test_backbones.py",
+    ),
+    Mutation(
+        "changes on the command line that change nothing",
+        "cli.py",
+        "dict(parsed.changes)",
+        "{}",
+        "test_cli.py",
+    ),
+    Mutation(
+        "tables numbered as figures",
+        "numbering.py",
+        "name.startswith(PREFIX)",
+        'name.startswith("figure-")',
+        "test_numbering.py",
+    ),
+    Mutation(
+        "a term linked wherever it stands",
+        "terms.py",
+        "if term not in used:",
+        "if term:",
+        "test_terms.py",
+    ),
+    Mutation(
+        "terms linked in headings and boxes",
+        "terms.py",
+        "while above is not None and not isinstance(above, _APART):",
+        "while above is not None:",
+        "test_terms.py",
+    ),
+    Mutation(
+        "every table's file called table.csv",
+        "staging.py",
+        'shown["text/html"] = frames.renamed(shown["text/html"], name)',
+        "pass",
+        "test_staging.py",
+    ),
+    Mutation(
+        "RQ1 without the released guards",
+        "chapters/efficacy.py",
+        'if not name.startswith("null_")]',
+        'if not name.startswith(("null_", "own_"))]',
+        "test_backbones.py",
+    ),
+    Mutation(
+        "the explorer shows texts of sets that may do harm",
+        "report/explorer.py",
+        "    embedded = each.cell.dataset in corpora.SETS",
+        "    embedded = True",
+        "test_report_explorer.py",
+    ),
+    Mutation(
+        "the explorer takes whatever is called harmful for right",
+        "report/explorer.py",
+        "    elif said == harmful:",
+        "    elif said:",
+        "test_report_explorer.py",
+    ),
+    Mutation(
+        "a star on what most rows of a table share",
+        "report/frames.py",
+        "    return places if 2 * len(places) <= len(numbers) else set()",
+        "    return places",
+        "test_report_frames.py",
+    ),
+    Mutation(
+        "a link that leads to another page's place of that name in the one file",
+        "onefile.py",
+        """        link["href"] = f"#{place}--{str(link['href'])[1:]}\"""",
+        """        link["href"] = str(link["href"])""",
+        "test_onefile.py",
+    ),
+    Mutation(
+        "formulas that only a remote script can set",
+        "finishing.py",
+        "        mended = _FORMULA.sub(_mathml, mended)",
+        "",
+        "test_staging.py",
+    ),
 )
 
 
@@ -645,7 +750,9 @@ def caught_by(mutation: Mutation) -> list[str]:
             "_static",
             "_toc.yml",
             "_config.yml",
+            "CITATION.cff",
             "pyproject.toml",
+            "CITATION.cff",
         ):
             source = ROOT / part
             if source.is_dir():

@@ -87,6 +87,7 @@ def test_a_changed_sentence_budget_changes_that_recipe_alone():
         {"device": "cuda"},
         {"train_batch_per_device": 2, "generate_batch": 3, "gradient_checkpointing": True},
         {"gpu_memory": 0.5, "tensor_parallel": 4},
+        {"gpus_per_training": 2, "accelerate_config": "mine.yaml"},
         {"parse_policy": "harmful", "bootstrap_replicates": 100, "profile": "mine"},
     ],
 )

@@ -31,6 +31,11 @@ def test_the_banner_says_which_profile_and_that_embedded_is_no_evidence(reposito
     assert "no evidence about 8B guards" in banner(Profile())
 
 
+def test_the_banner_says_so_where_guards_are_adapters(repository):
+    assert "low-rank adapters (rank 32)" in banner(Profile(world="hub", lora_rank=32))
+    assert "adapters" not in banner(Profile(world="hub"))
+
+
 def test_the_banner_of_a_hub_book_names_the_backbone_escaped(repository):
     said = banner(Profile(world="hub", backbone="<i>me/model"))
     assert "&lt;i&gt;me/model" in said
@@ -42,6 +47,14 @@ def test_an_unknown_chapter_is_answered_with_the_nearest(repository):
     shutil.copy(ROOT / "notebooks" / "rq1_efficacy.ipynb", repository / "notebooks")
     with pytest.raises(book.UnknownChapterError, match="did you mean 'rq1_efficacy'"):
         book.execute("rq1_eficacy", Profile(), repository, print)
+
+
+def test_the_questions_chapters_bear_the_questions_numbers():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    assert contents["defaults"]["numbered"]
+    first = [page["file"] for page in contents["parts"][0]["chapters"][:8]]
+    for number, page in enumerate(first, start=1):
+        assert page.startswith(f"notebooks/rq{number}_")
 
 
 def test_every_page_of_the_contents_is_there():

@@ -1,4 +1,4 @@
-"""Each worker sees GPUs of its own, and a training one of them."""
+"""Each worker sees GPUs of its own, as many of them as its step spans."""
 
 import os
 
@@ -17,18 +17,17 @@ FOUR = ["0", "1", "2", "3"]
 GPUS = st.lists(st.integers(0, 99).map(str), min_size=1, max_size=9, unique=True)
 
 
-@given(st.sampled_from([RECIPE, ASKED]), st.integers(0, 20), GPUS, st.integers(1, 9))
-def test_a_training_and_a_transformers_engine_see_exactly_one(value, worker, gpus, span):
-    seen = devices.of_worker(value, worker, gpus, Resources(tensor_parallel=min(span, len(gpus))))
-    assert len(seen) == 1
-    assert seen[0] in gpus
+SPAN = st.integers(1, 9)
 
 
-@given(st.integers(0, 20), GPUS, st.integers(1, 9))
-def test_a_vllm_engine_sees_as_many_as_it_spans_and_none_twice(worker, gpus, span):
-    span = min(span, len(gpus))
-    seen = devices.of_worker(SERVED, worker, gpus, Resources(tensor_parallel=span))
-    assert len(set(seen)) == len(seen) == span
+@given(st.integers(0, 20), GPUS, SPAN, SPAN)
+def test_each_step_sees_as_many_as_it_spans_and_none_twice(worker, gpus, served, trained):
+    served, trained = min(served, len(gpus)), min(trained, len(gpus))
+    resources = Resources(tensor_parallel=served, gpus_per_training=trained)
+    for value, span in ((RECIPE, trained), (SERVED, served), (ASKED, 1)):
+        seen = devices.of_worker(value, worker, gpus, resources)
+        assert set(seen) <= set(gpus)
+        assert len(set(seen)) == len(seen) == span
 
 
 @pytest.mark.parametrize("value", [RECIPE, SERVED])
@@ -42,6 +41,10 @@ def test_one_workers_engine_and_anothers_training_share_no_gpu_while_there_are_e
     assert devices.of_worker(SERVED, 0, FOUR, spanning) == ["0", "1"]
     assert devices.of_worker(SERVED, 1, FOUR, spanning) == ["2", "3"]
     assert devices.of_worker(RECIPE, 1, FOUR, spanning) == ["2"]
+    sharing = Resources(gpus_per_training=2)
+    assert devices.of_worker(RECIPE, 0, FOUR, sharing) == ["0", "1"]
+    assert devices.of_worker(RECIPE, 1, FOUR, sharing) == ["2", "3"]
+    assert devices.of_worker(SERVED, 1, FOUR, sharing) == ["2"]
 
 
 def test_where_none_is_known_none_is_named():

@@ -21,6 +21,7 @@ from reasoning_guards.distil.spec import Distillation
 from reasoning_guards.distillation import answered, examining, gathering
 from reasoning_guards.examples import Example, Policy, with_random_labels
 from reasoning_guards.params import Profile
+from reasoning_guards.report import distilled, filtering
 from reasoning_guards.report import trace_quality as report
 from reasoning_guards.report.shares import share, text
 from reasoning_guards.study import Study
@@ -243,7 +244,12 @@ def test_released_teachers_stand_beside_each_other_full_and_in_a_sentence_on_the
             }
         )  # fmt: skip
         examining.examine(profile, lambda line: None)
-    shown = report.teachers(answered.find(profile))
+    found = distilled.found(profile)  # asks nobody: the chapter shows what is there
+    for show in (distilled.counts, distilled.balance, distilled.rounds, distilled.by_budget):
+        show(found)
+    assert filtering.precision(found).empty
+    assert filtering.left_in(found) == "–"
+    shown = report.teachers(found)
     r1, oss, qwen = (f"{name}, released" for name in released_traces.TEACHERS)
     assert list(shown.index) == [(of, name) for of in ("full", "1") for name in (r1, oss, qwen)]
     assert list(shown["Examples"]) == [f"{n} of 8" for n in (8, 7, 7, 8, 8, 7)]

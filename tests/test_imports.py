@@ -47,7 +47,7 @@ LAYERS = [
     ["chapters"],
     ["tuning", "predictions", "distillation", "prices", "costs"],
     ["access", "plan", "regression", "report"],
-    ["mirror", "staging", "finishing", "onefile", "numbering", "terms"],
+    ["mirror", "staging", "finishing", "onefile", "speed", "numbering", "terms"],
     ["book"],
     ["cli"],
 ]

@@ -71,6 +71,11 @@ def test_a_value_of_the_wrong_kind_is_refused_with_name_and_value(name, value, w
     [
         ({"generations": 4}, "set generations to 1"),
         ({"batch_size": 8, "train_batch_per_device": 3}, "multiple of train_batch_per_device"),
+        (
+            {"batch_size": 32, "train_batch_per_device": 16, "gpus_per_training": 3},
+            "multiple of train_batch_per_device times gpus_per_training",
+        ),
+        ({"batch_size": 2, "gpus_per_training": 4}, "times gpus_per_training"),
         ({"grpo_groups": [4, 6], "grpo_batch_size": 16}, "multiple of each of grpo_groups"),
         ({"grpo_batch_size": 24}, "multiple of train_batch_per_device"),
         ({"max_length": 100}, "max_new_tokens_reasoning should be below max_length"),
@@ -140,6 +145,12 @@ def test_a_notebook_with_an_unknown_name_is_refused(value):
 def test_every_profile_lists_every_parameter_so_that_it_fits_every_chapter(path):
     assert params.load(path).profile == path.stem
     assert set(yaml.safe_load(path.read_text())) == set(Profile.model_fields)
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_every_profile_names_a_configuration_that_is_there(path):
+    named = params.load(path).accelerate_config
+    assert (path.parents[1] / named).is_file()
 
 
 def test_the_smoke_profile_is_the_default():

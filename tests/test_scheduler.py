@@ -17,6 +17,7 @@ from reasoning_guards import artifacts, board, chapters, local, resources, sched
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Generation, Recipe, mining
 from reasoning_guards.resources import Resources
+from reasoning_guards.training import launch
 from reasoning_guards.worker import Job, Reply
 
 TINY = Profile(
@@ -270,12 +271,22 @@ def test_on_cpus_a_process_serves_until_the_end_and_nothing_is_hidden_from_it(wo
     assert set(workers.seen) == {None}
 
 
-def test_an_engine_that_is_to_span_more_gpus_than_there_are_is_refused(workers, monkeypatch):
+@pytest.mark.parametrize("name", ["tensor_parallel", "gpus_per_training"])
+def test_a_step_that_is_to_span_more_gpus_than_there_are_is_refused(workers, monkeypatch, name):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    spanning = GPU.model_copy(update={"tensor_parallel": 4})
-    with pytest.raises(local.TooFewDevicesError, match=r"is 4, but .* only 2 GPUs"):
+    spanning = GPU.model_copy(update={name: 4})
+    with pytest.raises(local.TooFewDevicesError, match=rf"{name} is 4, but .* only 2 GPUs"):
         scheduler.run(ASKED, spanning, 1)
     assert workers.made == []
+
+
+def test_a_shared_training_without_its_configuration_is_refused_and_answers_need_none(workers):
+    sharing = Resources(gpus_per_training=2, accelerate_config="params/accelerate/fsdb.yaml")
+    with pytest.raises(launch.NoConfigurationError, match=r"no file params/accelerate/fsdb\.yaml"):
+        scheduler.run(ASKED, sharing, 1)
+    assert workers.made == []
+    scheduler.run([UNTRAINED], sharing, 1)
+    assert workers.made == [UNTRAINED]
 
 
 def test_a_worker_process_sees_the_gpus_it_is_given(tmp_path):

@@ -28,7 +28,7 @@ BEHIND = {
     "traces": ["traces/*.py", "synthetic/teacher.py", "distil/releases.py"],
     "training": [
         "backbones.py",
-        *(f"training/{name}.py" for name in ("__init__", "data", "splits", "sft")),
+        *(f"training/{name}.py" for name in ("__init__", "data", "splits", "sft", "lora")),
     ],
     "refinement": [
         "training/refine.py",

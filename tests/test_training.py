@@ -37,7 +37,7 @@ from reasoning_guards.recipes import (
 from reasoning_guards.resources import Resources
 from reasoning_guards.synthetic import corpora
 from reasoning_guards.synthetic import tokenizer as words
-from reasoning_guards.training import data, sft, splits
+from reasoning_guards.training import data, launch, sft, splits
 from reasoning_guards.worker import Builder, Job
 
 HYPERPARAMETERS = SFT(
@@ -341,16 +341,17 @@ def test_which_examples_were_drawn_is_kept_beside_the_weights(
     assert notes["examples_sha256"] == hashlib.sha256("\n".join(drawn).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("seen", [0, 2, 8])
-def test_a_training_that_sees_other_than_one_gpu_is_refused_before_it_loads_anything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: int
+@pytest.mark.parametrize(("seen", "wanted"), [(0, 1), (2, 1), (8, 1), (1, 2), (8, 4)])
+def test_a_training_that_sees_other_gpus_than_it_is_to_take_is_refused_before_it_loads_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: int, wanted: int
 ) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
     absent = DIRECT.model_copy(update={"backbone": Backbone(name="synthetic/none")})
-    with pytest.raises(sft.DevicesError, match=f"exactly one GPU, and {seen} are to be seen"):
-        sft.train(absent, tmp_path, Resources(device="cuda"))
+    resources = Resources(device="cuda", gpus_per_training=wanted)
+    with pytest.raises(sft.DevicesError, match=f"exactly {wanted} GPUs?, and {seen} are to be"):
+        launch.train(launch.Training(recipe=absent, folder=tmp_path, resources=resources))
 
 
 def test_more_examples_than_there_are_is_refused_in_one_sentence() -> None:

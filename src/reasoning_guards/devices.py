@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from reasoning_guards.recipes import Work, asked
+from reasoning_guards.recipes import Recipe, Work, asked
 from reasoning_guards.resources import Resources
 
 
@@ -34,16 +34,21 @@ def visible() -> list[str]:
 def of_worker(value: Work, worker: int, visible: Sequence[str], resources: Resources) -> list[str]:
     """The GPUs that a worker sees while it makes a value.
 
-    Each worker has `tensor_parallel` of them to itself, in turn if there are too few for all. A
-    vLLM engine sees these, and everything else one: the trainer would split each batch over all
-    that it sees, and so multiply the batch size.
+    Each worker has as many of them to itself as the widest of its steps spans, in turn if there
+    are too few for all. A training sees `gpus_per_training` of these, since the trainer would
+    take all that it sees and multiply the batch by their number; a vLLM engine `tensor_parallel`,
+    and any other step one.
 
     Args:
         worker: its number, from 0.
-        visible: as from `visible`; there are at least `tensor_parallel`, or none.
+        visible: as from `visible`; there are at least as many as a step spans, or none.
     """
-    span = resources.tensor_parallel
-    wanted = span if any(one.engine == "vllm" for one in asked(value)) else 1
+    span = resources.gpus_of_worker
+    if isinstance(value, Recipe):
+        wanted = resources.gpus_per_training
+    else:
+        served = any(one.engine == "vllm" for one in asked(value))
+        wanted = resources.tensor_parallel if served else 1
     first = worker * span
     return [visible[(first + place) % len(visible)] for place in range(wanted) if visible]
 

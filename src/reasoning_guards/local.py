@@ -18,7 +18,7 @@ from reasoning_guards.worker import Job, Reply
 
 
 class TooFewDevicesError(UserError):
-    """One vLLM engine is to span more GPUs than can be seen."""
+    """One vLLM engine or training is to span more GPUs than can be seen."""
 
 
 class Worker:
@@ -98,11 +98,12 @@ def run(
         TooFewDevicesError, TooLittleMemoryError: before anything starts.
     """
     visible = devices.visible() if resources.device == "cuda" else []
-    if 0 < len(visible) < resources.tensor_parallel:
-        raise TooFewDevicesError(
-            f"tensor_parallel is {resources.tensor_parallel}, but there are only {len(visible)} "
-            f"GPUs to be seen: set it to {len(visible)} or less."
-        )
+    for name in ("tensor_parallel", "gpus_per_training"):
+        if 0 < len(visible) < (span := getattr(resources, name)):
+            raise TooFewDevicesError(
+                f"{name} is {span}, but there are only {len(visible)} GPUs to be seen: set it to "
+                f"{len(visible)} or less."
+            )
     if resources.device == "cuda":
         gpus = devices.memories()
         for need in memory.of_all(missing.values(), resources):

@@ -128,8 +128,9 @@ def of(value: Work, resources: Resources) -> list[Need]:
             return []
         pairs = isinstance(value.refinement, Preference)
         what = f"{'DPO' if pairs else 'Training'} of {value.backbone.name}"
-        parts = training(shape, sft, resources, pairs=pairs)
-        return [Need(what, parts, 1 - FREE_SHARE, "take GPUs with more memory")]
+        gpus, rank = resources.gpus_per_training, sft.lora_rank
+        parts = training(shape, sft, resources, gpus=gpus, rank=rank, pairs=pairs)
+        return [Need(what, parts, 1 - FREE_SHARE, "raise gpus_per_training, or set lora_rank")]
     needs = []
     for one in asked(value):
         shape, decoding = architectures.of(one.backbone.name), one.decoding

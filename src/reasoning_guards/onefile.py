@@ -50,7 +50,7 @@ def write(pages: Path, names: Sequence[str], target: Path) -> None:
         part = _article(_read(pages / page))
         _rename(part, place)
         _lead(part, page, pages, places)
-        part.name, part.attrs = "div", {"id": place}
+        part.name, part.attrs = "div", {"id": place, "class": "rg-page"}
         article.append(part)
     _inline(frame, (pages / names[0]).parent)
     target.write_text(str(frame))

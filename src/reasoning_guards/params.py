@@ -69,6 +69,8 @@ class Profile(BaseModel):
         epochs_*, learning_rate_*: tuned apart for each kind of guard, on validation data.
         batch_size: sequences per optimiser step.
         max_length: tokens of prompt and answer together.
+        lora_rank: of the adapters that are trained in place of all weights, with learning rates
+            about ten times as high; None for full fine-tuning.
         n_mined: training examples that a trained guard is asked, to find those that are difficult
             for it (§5.6), or None for the whole training split.
         mining_generations, mining_temperature: how its answers to them are drawn.
@@ -93,7 +95,8 @@ class Profile(BaseModel):
             "own:model" for one that answers as those trained here do.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
-        workers: child processes at once; on GPUs each has `tensor_parallel` of them.
+        workers: child processes at once; on GPUs each has `tensor_parallel` of them, or
+            `gpus_per_training` if these are more.
         card: the GPU that it is meant for, by which the plan reckons; None for the paper's.
         teacher_model: whom `distil` asks: "rule" in the embedded world, else a model's name.
         teacher_url: of its OpenAI-compatible endpoint; empty starts vLLM on this machine.
@@ -185,6 +188,7 @@ class Profile(BaseModel):
     grpo_length: Annotated[float, Field(ge=0)] = 0.0
     grpo_engine: Engine = "transformers"
     precision: Literal["float32", "bfloat16"] = "float32"
+    lora_rank: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     generations: Annotated[int, Field(ge=1)] = 1
@@ -219,6 +223,8 @@ class Profile(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    gpus_per_training: Annotated[int, Field(ge=1)] = 1
+    accelerate_config: str = "params/accelerate/fsdp.yaml"
     executor: Literal["local", "slurm"] = "local"
     slurm_minutes: Annotated[int, Field(ge=1)] = 240
     slurm_options: dict[str, bool | int | str] = {}
@@ -257,8 +263,13 @@ class Profile(BaseModel):
             raise ValueError(
                 "with temperature 0 each generation is the same, so set generations to 1"
             )
-        if self.batch_size % min(self.batch_size, self.train_batch_per_device):
-            raise ValueError("batch_size should be a multiple of train_batch_per_device")
+        for name in ("batch_size", "grpo_batch_size"):
+            batch, gpus = getattr(self, name), self.gpus_per_training
+            at_once = min(batch // gpus, self.train_batch_per_device) * gpus
+            if not at_once or batch % at_once:
+                raise ValueError(
+                    f"{name} should be a multiple of train_batch_per_device times gpus_per_training"
+                )
         if not self.difficult_least <= self.difficult_most <= self.mining_generations:
             raise ValueError(
                 "difficult_least, difficult_most and mining_generations should not fall in this "
@@ -266,8 +277,6 @@ class Profile(BaseModel):
             )
         if any(self.grpo_batch_size % group for group in self.grpo_groups):
             raise ValueError("grpo_batch_size should be a multiple of each of grpo_groups")
-        if self.grpo_batch_size % min(self.grpo_batch_size, self.train_batch_per_device):
-            raise ValueError("grpo_batch_size should be a multiple of train_batch_per_device")
         for kind in ("reasoning", "non_reasoning"):
             if getattr(self, f"max_new_tokens_{kind}") >= self.max_length:
                 raise ValueError(f"max_new_tokens_{kind} should be below max_length")

@@ -66,11 +66,12 @@ def text(profile: Profile) -> str:
     recipes = {recipe for study in studies for recipe in study.recipes()}
     answers = {value for study in studies for value in study.generations()}
     left = hours_left(studies)
+    at_once = profile.workers * studies[0].resources().gpus_of_worker
     return "\n".join(
         [
             *parts,
             f"Each of them once: {len(recipes)} trainings, {len(answers)} cells answered. With "
-            f"{profile.workers} workers the rest takes about {60 * left / profile.workers:.0f} "
+            f"{profile.workers} workers the rest takes about {60 * left / at_once:.0f} "
             "minutes.",
             f"Still to run: about {left:.1f} {device} hours.",
             *_room_lines(profile, studies),

@@ -17,6 +17,8 @@ class Resources(BaseModel):
         gradient_checkpointing: recompute activations to save memory.
         gpu_memory: share of a GPU's memory that vLLM may take.
         tensor_parallel: GPUs one vLLM engine spans.
+        gpus_per_training: GPUs that one training spans, a process on each; without GPUs, processes.
+        accelerate_config: file that says how they share it, for `accelerate launch`.
         executor: "local", child processes of this machine, or "slurm", jobs of a cluster.
         slurm_minutes: time limit of a job; one that reaches it is queued again, three times.
         slurm_options: further options of `sbatch` by their names, such as `partition`.
@@ -30,9 +32,16 @@ class Resources(BaseModel):
     gradient_checkpointing: bool = False
     gpu_memory: float = 0.9
     tensor_parallel: int = 1
+    gpus_per_training: int = 1
+    accelerate_config: str = "params/accelerate/fsdp.yaml"
     executor: Literal["local", "slurm"] = "local"
     slurm_minutes: int = 240
     slurm_options: dict[str, bool | int | str] = {}
+
+    @property
+    def gpus_of_worker(self) -> int:
+        """As many as the widest of its steps spans."""
+        return max(self.tensor_parallel, self.gpus_per_training)
 
 
 def cache_folder() -> Path:

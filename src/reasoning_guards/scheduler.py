@@ -11,6 +11,7 @@ from reasoning_guards.board import Progress, WorkFailedError, cost
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Recipe, Timing, Work, engines, needed
 from reasoning_guards.resources import Resources
+from reasoning_guards.training import launch
 
 
 class NoVLLMError(UserError):
@@ -38,8 +39,8 @@ def run(
     Raises:
         NoTracesError, UnknownTeacherError: before anything starts, if a guard is to learn from
             traces that there are not.
-        NoVLLMError, TooFewDevicesError, TooLittleMemoryError, SlurmError: before anything starts;
-            what a GPU has is only seen on its node.
+        NoVLLMError, TooFewDevicesError, TooLittleMemoryError, NoConfigurationError,
+            SlurmError: before anything starts; what a GPU has is only seen on its node.
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
     timed = [value for value in values if isinstance(value, Timing)]
@@ -56,6 +57,8 @@ def run(
             for dataset, _ in value.sources:
                 traces.require(value.traces, dataset)
     pythons = {key: _python(value) for key, value in missing.items()}
+    if resources.gpus_per_training > 1 and any(isinstance(v, Recipe) for v in missing.values()):
+        launch.configuration(resources)
     progress = Progress({key: cost(value) for key, value in missing.items()}, report)
     if resources.executor == "slurm":
         from reasoning_guards import slurm

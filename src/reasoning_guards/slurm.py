@@ -113,7 +113,7 @@ def _submitted(
             job_name=f"guard-{artifacts.key(guard)}",
             dependency=",".join([*after, "singleton"]),
             time=resources.slurm_minutes,
-            gpus_per_node=resources.tensor_parallel if resources.device == "cuda" else None,
+            gpus_per_node=resources.gpus_of_worker if resources.device == "cuda" else None,
             exclusive=True if isinstance(guard, Timing) else None,  # nothing else on its node
             additional_parameters=resources.slurm_options,
         )

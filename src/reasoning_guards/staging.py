@@ -55,6 +55,10 @@ def config(profile: Profile) -> str:
     # Among the theme's own options: they replace those that Jupyter Book makes of its `html` part.
     options = read["sphinx"]["config"]["html_theme_options"]
     options["announcement"] = BANNERS[profile.world].format(**named)
+    if profile.lora_rank:
+        options["announcement"] += (
+            f" Guards are low-rank adapters (rank {profile.lora_rank}), not fully fine-tuned."
+        )
     return yaml.safe_dump(read, allow_unicode=True)
 
 

@@ -29,7 +29,9 @@ class SFT(Value):
         batch_size: sequences per optimiser step over all devices and accumulation together.
         warmup_ratio: share of the steps spent warming up.
         max_length: tokens of prompt and completion together; judged text is shortened to fit.
-        precision: of the forward and backward pass; weights and optimiser stay in float32.
+        precision: of the forward and backward pass; trained weights and optimiser stay in float32.
+        lora_rank: of the adapters that are trained in place of all weights (Hu et al. 2022), or
+            None for full fine-tuning; what else there is to them, `training.lora` says.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -39,6 +41,7 @@ class SFT(Value):
     weight_decay: Annotated[float, Field(ge=0)]
     max_length: Annotated[int, Field(ge=64)]
     precision: Precision
+    lora_rank: Annotated[int, Field(ge=1)] | None = unless(None)
 
 
 class Decoding(Value):

@@ -54,11 +54,7 @@ class Builder:
     def make(self, value: Work, resources: Resources) -> Path:
         """The value's artifact, built unless it is there."""
         if isinstance(value, Recipe):
-            if value.refinement:
-                return artifacts.make(value, lambda folder: _refine(value, folder, resources))
-            from reasoning_guards.training import sft
-
-            return artifacts.make(value, lambda folder: sft.train(value, folder, resources))
+            return artifacts.make(value, lambda folder: _train(value, folder, resources))
         if isinstance(value, Timing):
             from reasoning_guards import timing
 
@@ -114,13 +110,16 @@ class Builder:
         return self._loaded[1]
 
 
-def _refine(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
-    """Train a guard on from the one it refines, whose answers to its examples are there."""
+def _train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
+    """Train a guard; one that refines another goes on from that, whose answers are there."""
     from reasoning_guards.generation import ROWS, read_rows
-    from reasoning_guards.training import refine
+    from reasoning_guards.training import launch
 
-    rows = read_rows(_made(mining(recipe)) / ROWS)
-    return refine.train(recipe, _made(recipe.start), rows, folder, resources)
+    training = launch.Training(recipe=recipe, resources=resources, folder=folder)
+    if recipe.refinement:
+        rows = read_rows(_made(mining(recipe)) / ROWS)
+        training = training.model_copy(update={"start": _made(recipe.start), "rows": rows})
+    return launch.train(training)
 
 
 def _made(value: Recipe | Mining) -> Path:

@@ -80,6 +80,7 @@ def guards(
         weight_decay=profile.weight_decay,
         max_length=profile.max_length,
         precision=profile.precision,
+        lora_rank=profile.lora_rank,
     )
     dropped = profile.overlapping != "keep"
     decontamination = Decontamination(

@@ -1,4 +1,4 @@
-"""An LLM that judges traces by a rubric (paper §4.1), and one that reads a trace alone.
+"""An LLM that judges traces by a rubric (paper §4.1), knowing what they are about.
 
 The judge answers five lines, each `<point>: yes` or `<point>: no`, and nothing else; any other
 answer is unreadable and is asked for again, never guessed at.
@@ -30,8 +30,19 @@ def question(spec: Distillation, example: Example, trace: str, attempt: int, tur
     Raises:
         MissingLabelError: if the example lacks a label that the rubric shows.
     """
-    text = prompts.judge_prompt(example, trace)
-    return _ask(spec, example, text, attempt * TRIES + turn)
+    drawn = spec.judging
+    tried = attempt * TRIES + turn
+    return Question(
+        model=spec.judge or "",
+        text=prompts.judge_prompt(example, trace),
+        temperature=drawn.temperature,
+        top_p=drawn.top_p,
+        max_tokens=drawn.max_tokens,
+        seed=spec.seed_of("judge", example.id, tried),
+        purpose="judge",
+        example=example.id,
+        attempt=tried,
+    )
 
 
 def read(answer: Answer) -> tuple[str, ...] | None:
@@ -46,18 +57,3 @@ def read(answer: Answer) -> tuple[str, ...] | None:
         if line.endswith("no"):
             found.append(f"judge: {reason}")
     return tuple(found)
-
-
-def _ask(spec: Distillation, example: Example, text: str, attempt: int) -> Question:
-    drawn = spec.judging
-    return Question(
-        model=spec.judge or "",
-        text=text,
-        temperature=drawn.temperature,
-        top_p=drawn.top_p,
-        max_tokens=drawn.max_tokens,
-        seed=spec.seed_of("judge", example.id, attempt),
-        purpose="judge",
-        example=example.id,
-        attempt=attempt,
-    )

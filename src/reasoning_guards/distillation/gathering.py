@@ -34,7 +34,7 @@ def of_teachers(found: Found) -> dict[Stage, dict[str, list[Trace]]]:
                 try:
                     by_teacher[name] = list(write())
                 except UserError:
-                    continue  # nothing was released or read for this set: `plan --check` says why
+                    continue  # it has none for this set, or none of this length
             by_length[stage] = {name: written for name, written in by_teacher.items() if written}
     return by_length
 
@@ -58,7 +58,9 @@ def _teachers(
     budget = None if stage == "full" else stage
 
     def given(teacher: str) -> Iterator[Trace]:
-        texts = traces.write(TraceSpec(teacher=teacher, sentences=budget), list(examples), 0)
+        wanted = TraceSpec(teacher=teacher, sentences=budget)
+        traces.require(wanted, source.dataset)
+        texts = traces.write(wanted, list(examples), 0)
         for example, text in zip(examples, texts, strict=True):
             if text:
                 yield _told(example, text, annotated())
@@ -76,11 +78,10 @@ def _teachers(
         for example, text in answered.traced(found.spec, source, stage, found.answers):
             yield _told(example, text, annotated())
 
-    rows: dict[str, Callable[[], Iterator[Trace]]] = {}
-    if source.dataset.startswith("synthetic/"):
-        rows["rule, without failures"] = partial(given, RULE)
-    if source.dataset in released_traces.TRAINING_SETS:
-        rows |= {f"{name}, released": partial(given, name) for name in released_traces.TEACHERS}
+    others = {"rule, without failures": RULE, "own": "own"}
+    others |= {f"{name}, released": name for name in released_traces.TEACHERS}
+    rows: dict[str, Callable[[], Iterator[Trace]]]
+    rows = {label: partial(given, name) for label, name in others.items()}
     teacher = found.spec.teacher
     return rows | {f"{teacher}, first answers": first, f"{teacher}, distilled": kept}
 

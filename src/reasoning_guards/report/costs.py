@@ -126,8 +126,9 @@ def figure(study: Study, judged: Mapping[str, pd.DataFrame], rows: pd.DataFrame)
         axes.set_ylabel("Guard: tokens it writes per answer")
         axes.set_xlabel("Safety average (mean F1)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        names = sorted(handles, reverse=True)
         axes.legend(
-            handles.values(), handles.keys(), frameon=False, loc="lower right",
+            [handles[name] for name in names], names, frameon=False, loc="lower right",
             bbox_to_anchor=(1, 1), ncols=2,
         )  # fmt: skip
 

@@ -68,12 +68,13 @@ def overlaps(profile: Profile, only: str | None = None) -> pd.DataFrame:
     Index and columns as `overlap.table` has them; a cell or training set that cannot be read is
     left out.
     """
+    wanted = None if only is None else benchmarks.set_name(only)
     studies = [chapter(profile) for chapter in chapters.CHAPTERS.values()]
     sources = dict.fromkeys(s for study in studies for r in study.recipes() for s in r.sources)
     training = {
         name: found
         for name, _ in sources
-        if only in (None, name) and (found := _load(profile, (name, "train", None), Reading()))
+        if wanted in (None, name) and (found := _load(profile, (name, "train", None), Reading()))
     }
     cells = {
         cell.name: found

@@ -20,6 +20,7 @@ def table(study: Study) -> pd.DataFrame:
         "Run": run_id(study),
         "Profile": study.profile.profile,
         "Seeds": ", ".join(map(str, study.profile.seeds)),
+        **({"Fine-tuning": f"LoRA of rank {rank}"} if (rank := study.profile.lora_rank) else {}),
         "Commit of this page": checkout.commit() or "not in git",
         "Commit of its artifacts": _distinct(m.get("commit") or "not recorded" for m in manifests),
         "Trained guards": str(len(study.recipes())),

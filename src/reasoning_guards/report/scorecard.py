@@ -83,8 +83,8 @@ def _row(claim: claims.Claim, finding: decisions.Finding) -> dict[str, str]:
     papers = [test.paper.scores() for test in claim.tests if test.paper is not None]
     margin, beside = finding.smallest_margin, [each.beside for each in finding.measured]
     return {
-        "Claim": claim.statement,
         "Verdict": finding.verdict,
+        "Claim": claim.statement,
         "This run": tables.effect(finding),
         "Beyond chance": tables.beyond_chance(finding),
         "Without all-harmful set": "; ".join(

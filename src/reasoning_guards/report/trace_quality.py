@@ -12,31 +12,32 @@ from reasoning_guards.distil.rehearsal import NAME as RULE
 from reasoning_guards.distillation import examining, gathering
 from reasoning_guards.distillation.answered import Found
 from reasoning_guards.params import Profile
-from reasoning_guards.report import shares
+from reasoning_guards.report import frames, shares
 from reasoning_guards.study import Study
 
 
 def teachers(found: Found) -> pd.DataFrame:
     """The teachers there are for the profile's training set, by length, on the same examples.
 
-    Columns: Examples (that have a trace, of all); Rejected by filters (a share); then those of
-    `_row`, over `examined_traces` of the examples that each teacher of that length has a trace for.
+    Columns: Examples (that have a trace, of all); Rejected by filters (a share of these); then
+    those of `_row`, over the examples that each teacher of that length has a trace for. Of either
+    so many as `examined_traces` says, drawn at random.
     """
     rows = {}
+    count = found.profile.examined_traces
     for stage, by_teacher in gathering.of_teachers(found).items():
         budget = None if stage == "full" else stage
-        same = examining.compared(by_teacher, found.profile.examined_traces)
+        same = examining.compared(by_teacher, count)
         for name, written in by_teacher.items():
             rejected = [
                 (one, bool(filters.reasons(Candidate(one.example, one.text, budget=budget))))
-                for one in same[name]
+                for one in examining.drawn(written, count)
             ]
             rows[str(stage), name] = {
                 "Examples": f"{len(written):,} of {len(found.sources[0].examples):,}",
                 "Rejected by filters": _share(rejected),
             } | _row(found.profile, same[name])
-    frame = pd.DataFrame(rows).T
-    return frame.rename_axis(index=["Length", "Teacher"]) if rows else frame
+    return frames.of_rows(rows, "traces-of-teachers", ["Length", "Teacher"])
 
 
 def guards(study: Study) -> pd.DataFrame:
@@ -49,8 +50,7 @@ def guards(study: Study) -> pd.DataFrame:
         name: _row(study.profile, examining.drawn(written, study.profile.examined_traces))
         for name, written in gathering.of_guards(study).items()
     }
-    frame = pd.DataFrame(rows).T
-    return frame.rename_axis(index=["Guard", "Traces"]) if rows else frame
+    return frames.of_rows(rows, "traces-of-guards", ["Guard", "Traces"])
 
 
 def numbers(found: Found) -> dict[str, str]:

@@ -13,7 +13,7 @@ from reasoning_guards.prompts import plain_tokens
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.refinements import Preference
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import data, sft
+from reasoning_guards.training import data, lora, sft
 
 
 def train(
@@ -46,14 +46,13 @@ def train(
         def _prepare_dataset(self, dataset: Any, *given: Any) -> Any:
             return dataset
 
-    sft.require_one_device(resources)
+    sft.require_devices(resources)
     tokenizer = AutoTokenizer.from_pretrained(start)
     names, learnt = pairs(recipe, second, rows, tokenizer)
     set_seed(recipe.seed)
     trainer = OnTokens(
-        model=backbones.load(str(start), None, "float32"),
-        # Without one, TRL would load what the model's configuration names, whatever that is.
-        ref_model=backbones.load(*_reference(recipe, second, start), second.sft.precision),
+        model=sft.load((str(start), None), second.sft),
+        ref_model=_reference(recipe, second, start),
         processing_class=tokenizer,
         train_dataset=Dataset.from_list(learnt),
         args=DPOConfig(
@@ -62,8 +61,9 @@ def train(
             loss_type=[second.loss],
             max_length=None,  # pairs fit: the guard wrote them within its own limit
         ),
+        peft_config=lora.config(second.sft),
     )
-    result = sft.run(trainer, tokenizer, folder)
+    result = sft.run(trainer, (str(start), None), folder)
     return {
         "chosen": len(names),
         "pairs": len(learnt),
@@ -100,8 +100,13 @@ def pairs(
     ]
 
 
-def _reference(recipe: Recipe, second: Preference, start: Path) -> tuple[str, str | None]:
-    """What the guard is held to: where its weights are, and their revision."""
-    if second.reference == "start":
-        return str(start), None
-    return backbones.source(recipe.backbone)
+def _reference(recipe: Recipe, second: Preference, start: Path) -> Any:
+    """The model that the guard is held to; None stands for the guard without its adapters."""
+    if second.reference == "backbone":
+        source = backbones.source(recipe.backbone)
+    elif second.sft.lora_rank is None:
+        # Without one, TRL would load what the model's configuration names, whatever that is.
+        source = str(start), None
+    else:
+        return None
+    return backbones.load(*source, second.sft.precision)

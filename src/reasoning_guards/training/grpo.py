@@ -16,7 +16,7 @@ from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.refinements import GroupRelative
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import data, rewards, sft
+from reasoning_guards.training import data, lora, rewards, sft
 
 
 class TooFewDifficultError(UserError):
@@ -49,9 +49,8 @@ def train(
         NoGPUForRolloutsError: for vLLM on a CPU.
         DevicesError: as `sft.train`.
     """
-    import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers import AutoTokenizer, set_seed
     from trl import GRPOConfig, GRPOTrainer
 
     if second.engine == "vllm" and resources.device == "cpu":
@@ -59,7 +58,7 @@ def train(
             "GRPO's answers are to be written by vLLM, which TRL runs on GPUs alone: use "
             "-p grpo_engine transformers, or -p device cuda."
         )
-    sft.require_one_device(resources)
+    sft.require_devices(resources)
     tokenizer = AutoTokenizer.from_pretrained(start)
     prompts = data.mined_prompts(recipe, second.mined, tokenizer)
     names = mining.chosen(mining.counts(rows), second, list(prompts), recipe.seed)
@@ -82,7 +81,7 @@ def train(
     decoding = second.mined.decoding
     trainer = OnTokens(
         # The reference is loaded from where this says that it is from.
-        model=AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32),
+        model=sft.load((str(start), None), second.sft),
         processing_class=tokenizer,
         reward_funcs=_judge(recipe, second, rows),
         # A prompt is named by its example, so that its ids and labels are found.
@@ -100,8 +99,9 @@ def train(
             vllm_enable_sleep_mode=True,  # its memory is the optimiser's while that steps
             vllm_max_model_length=decoding.max_length,
         ),
+        peft_config=lora.config(second.sft),
     )
-    result = sft.run(trainer, tokenizer, folder)
+    result = sft.run(trainer, (str(start), None), folder)
     return {
         "chosen": len(names),
         "answers": result.global_step * second.sft.batch_size,

@@ -11,13 +11,14 @@ from reasoning_guards import backbones, chat, datasets
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import SFT, Recipe
 from reasoning_guards.resources import Resources
+from reasoning_guards.training import lora
 from reasoning_guards.training.data import Lesson, tokenise
 
 CHECKPOINT_SHARE = 0.2  # of all steps between two checkpoints that a killed run can go on from
 
 
 class DevicesError(UserError):
-    """A training does not see exactly one GPU."""
+    """A training does not see the devices that it is to take, or they cannot share its batch."""
 
 
 def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
@@ -34,9 +35,9 @@ def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
         commit a hub set was, steps, final loss.
 
     Raises:
-        DevicesError: on "cuda", unless there is exactly one GPU to be seen.
+        DevicesError: as `require_devices`.
     """
-    require_one_device(resources)  # before a backbone is looked for, which may be large
+    require_devices(resources)  # before a backbone is looked for, which may be large
     return fit(recipe, backbones.source(recipe.backbone), folder, resources)
 
 
@@ -58,34 +59,54 @@ def fit(
     from transformers import AutoTokenizer, set_seed
     from trl import SFTConfig, SFTTrainer
 
-    require_one_device(resources)
+    class EachOnce(SFTTrainer):  # type: ignore[misc]
+        """Learns from each sequence once an epoch, on however many devices.
+
+        So that all have equal work, the last batch of an epoch is filled up with sequences that it
+        began with. These carry no loss here.
+        """
+
+        def get_batch_samples(self, batches: Any, *given: Any) -> Any:
+            return super().get_batch_samples(map(self._without_repeats, batches), *given)
+
+        def _without_repeats(self, batch: Any) -> Any:
+            size = self.args.per_device_train_batch_size
+            left = len(self.train_dataset) % (size * self.args.world_size)
+            if left and self.accelerator.gradient_state.end_of_dataloader:
+                batch["labels"][max(0, left - size * self.args.process_index) :] = -100
+            return batch
+
+    require_devices(resources)
     name, revision = source
     tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     set_seed(recipe.seed)
-    # Weights in float32: at learning rates near 1e-6 a step is below bfloat16's resolution.
-    model = backbones.load(name, revision, "float32")
+    appended = recipe.mix is not None and recipe.mix.order == "appended"
+    # First: this joins the processes of a training, which may then load a part of the model each.
+    settings = SFTConfig(
+        **arguments(recipe.sft, recipe.seed, resources, folder / "trainer"),
+        max_length=None,  # sequences already fit; cutting here would lose the verdict
+        train_sampling_strategy="sequential" if appended else "random",
+        packing=False,  # one sequence per row
+        completion_only_loss=True,
+    )
+    model = load(source, recipe.sft)
     chat.prepare(tokenizer, model)
     data = tokenise(recipe, tokenizer, again)
-    appended = recipe.mix is not None and recipe.mix.order == "appended"
-    trainer = SFTTrainer(
+    trainer = EachOnce(
         model=model,
         processing_class=tokenizer,
         train_dataset=Dataset.from_dict(
             {"input_ids": data.input_ids, "completion_mask": data.completion_mask}
         ),
-        args=SFTConfig(
-            **arguments(recipe.sft, recipe.seed, resources, folder / "trainer"),
-            max_length=None,  # sequences already fit; cutting here would lose the verdict
-            train_sampling_strategy="sequential" if appended else "random",
-            packing=False,  # one sequence per row
-            completion_only_loss=True,
-        ),
-        callbacks=[_keeper(recipe.kept_epochs, folder)],
+        args=settings,
+        peft_config=lora.config(recipe.sft),
     )
-    result = run(trainer, tokenizer, folder)
-    (folder / "examples.json").write_text(
-        json.dumps({"drawn": data.drawn, "without_trace": data.untraced})
-    )
+    trainer.add_callback(_keeper(recipe.kept_epochs, trainer, source, folder))
+    result = run(trainer, source, folder)
+    if trainer.is_world_process_zero():
+        (folder / "examples.json").write_text(
+            json.dumps({"drawn": data.drawn, "without_trace": data.untraced})
+        )
     return {
         "sequences": len(data.input_ids),
         "tokens": sum(map(len, data.input_ids)),
@@ -105,21 +126,32 @@ def fit(
     }
 
 
-def require_one_device(resources: Resources) -> None:
-    """Raise DevicesError on "cuda", unless there is exactly one GPU to be seen.
+def require_devices(resources: Resources) -> None:
+    """Raise DevicesError on "cuda", unless as many GPUs are to be seen as a training is to take.
 
     The trainer takes all it sees, each with a batch of its own; and without any, the CPU.
     """
     import torch
 
-    if resources.device == "cuda" and (seen := torch.cuda.device_count()) != 1:
+    wanted = resources.gpus_per_training
+    if resources.device == "cuda" and (seen := torch.cuda.device_count()) != wanted:
         raise DevicesError(
-            f"A training takes exactly one GPU, and {seen} are to be seen: set "
-            "CUDA_VISIBLE_DEVICES to one of them, or use -p device cpu."
+            f"A training takes exactly {wanted} GPU{'s' * (wanted > 1)}, and {seen} are to be "
+            f"seen: set CUDA_VISIBLE_DEVICES to {wanted} of them or change gpus_per_training, or "
+            "use -p device cpu."
         )
 
 
-def run(trainer: Any, tokenizer: Any, folder: Path) -> Any:
+def load(source: tuple[str, str | None], sft: SFT) -> Any:
+    """The model to train: in float32, since a step at a rate near 1e-6 would be lost in bfloat16.
+
+    Beside adapters, which are in float32 in any case, the weights stay as they are, and may as well
+    be in the precision that they are computed with.
+    """
+    return backbones.load(*source, "float32" if sft.lora_rank is None else sft.precision)
+
+
+def run(trainer: Any, source: tuple[str, str | None], folder: Path) -> Any:
     """Train to the end, from the last whole checkpoint if there is one; what the trainer returns.
 
     The folder is left with weights, tokenizer and `log_history.json`, and without the trainer's
@@ -127,12 +159,32 @@ def run(trainer: Any, tokenizer: Any, folder: Path) -> Any:
     """
     state = Path(trainer.args.output_dir)
     result = trainer.train(resume_from_checkpoint=_last_whole_checkpoint(state))
-    trainer.save_model(str(folder))
-    tokenizer.save_pretrained(folder)
-    (folder / "log_history.json").write_text(json.dumps(trainer.state.log_history))
-    (folder / "training_args.bin").unlink()  # a pickle; the recipe says it all
-    shutil.rmtree(state)
+    _save(trainer, source, folder)
+    if trainer.is_world_process_zero():
+        (folder / "log_history.json").write_text(json.dumps(trainer.state.log_history))
+        shutil.rmtree(state)
     return result
+
+
+def _save(trainer: Any, source: tuple[str, str | None], folder: Path) -> None:
+    """Write weights and tokenizer as the hub has them; adapters are merged into the source's."""
+    from peft import PeftModel
+
+    adapted = isinstance(trainer.model, PeftModel)
+    written = Path(trainer.args.output_dir) / "adapters" if adapted else folder
+    sharding = trainer.accelerator.state.fsdp_plugin if trainer.is_fsdp_enabled else None
+    if sharding:  # its own checkpoints are in parts, one of each process
+        in_parts = sharding.state_dict_type
+        sharding.set_state_dict_type("FULL_STATE_DICT")
+    trainer.save_model(str(written))  # by all processes, since each may have a part; one writes
+    if sharding:
+        sharding.set_state_dict_type(in_parts)
+    if not trainer.is_world_process_zero():
+        return
+    if adapted:
+        lora.merge(written, source, folder)
+        trainer.processing_class.save_pretrained(folder)
+    (written / "training_args.bin").unlink()  # a pickle; the recipe says it all
 
 
 def epoch_folder(checkpoint: Path, epoch: int) -> Path:
@@ -140,15 +192,16 @@ def epoch_folder(checkpoint: Path, epoch: int) -> Path:
     return checkpoint / f"epoch-{epoch}"
 
 
-def _keeper(epochs: tuple[int, ...], folder: Path) -> Any:
+def _keeper(
+    epochs: tuple[int, ...], trainer: Any, source: tuple[str, str | None], folder: Path
+) -> Any:
     """A trainer's callback that keeps the weights after these epochs."""
     from transformers import TrainerCallback
 
     class Keeper(TrainerCallback):  # type: ignore[misc]
         def on_epoch_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             if (epoch := round(state.epoch)) in epochs:
-                given["model"].save_pretrained(epoch_folder(folder, epoch))
-                given["processing_class"].save_pretrained(epoch_folder(folder, epoch))
+                _save(trainer, source, epoch_folder(folder, epoch))
 
     return Keeper()
 
@@ -174,13 +227,17 @@ def arguments(sft: SFT, seed: int, resources: Resources, state: Path) -> dict[st
     Said (§4.2, Appendix B): batch size, learning rate, cosine schedule, epochs. Ours: precision,
     warm-up, weight decay, gradient clipping at 1.
     """
-    per_device = min(resources.train_batch_per_device, sft.batch_size)
+    devices = resources.gpus_per_training
+    per_device = min(resources.train_batch_per_device, sft.batch_size // devices)
     return {
         "output_dir": str(state),
         "num_train_epochs": sft.epochs,
         "learning_rate": sft.learning_rate,
         "per_device_train_batch_size": per_device,
-        "gradient_accumulation_steps": sft.batch_size // per_device,
+        "gradient_accumulation_steps": sft.batch_size // (per_device * devices),
+        # Else each device would keep the gradients of all weights until a step's last sequences,
+        # and add them up in the precision of computing.
+        "accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": devices > 1}},
         "lr_scheduler_type": "cosine",
         "warmup_steps": sft.warmup_ratio,  # a float below 1 is a share of all steps
         "weight_decay": sft.weight_decay,
