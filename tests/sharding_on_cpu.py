@@ -19,7 +19,8 @@ _begin = state.PartialState.__init__
 
 def _as_over_gpus(self, *given, **more):
     _begin(self, *given, **more)
-    self.distributed_type = DistributedType.MULTI_GPU
+    if self.distributed_type == DistributedType.MULTI_CPU:
+        self.distributed_type = DistributedType.MULTI_GPU
 
 
 class Killing(TrainerCallback):

@@ -119,10 +119,11 @@ def test_a_sharded_training_that_was_killed_goes_on_to_the_same_weights_in_one_f
     state["log_history"].append({"step": state["global_step"], "killed": True})
     kept.write_text(json.dumps(state))
 
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    folder = Path(json.loads(done.stdout)["made"])
+    reply = json.loads(done.stdout)
+    assert reply["made"], reply["failed"] + done.stderr
+    folder = Path(reply["made"])
     assert '"killed": true' in (folder / "log_history.json").read_text()
     assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
     assert_same_weights(folder, alone, atol=1e-5)
