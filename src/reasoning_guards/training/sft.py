@@ -183,6 +183,7 @@ def _save(trainer: Any, source: tuple[str, str | None], folder: Path) -> None:
         return
     if adapted:
         lora.merge(written, source, folder)
+        trainer.model.generation_config.save_pretrained(folder)  # with the ends that were learnt
         trainer.processing_class.save_pretrained(folder)
     (written / "training_args.bin").unlink()  # a pickle; the recipe says it all
 
