@@ -644,6 +644,62 @@ MUTATIONS = (
         "test_guards.py",
     ),
     Mutation(
+        "a model in a folder keeps its key when its files change",
+        "backbones.py",
+        "repr(stamps)",
+        "repr(folder)",
+        "test_backbones.py",
+    ),
+    Mutation(
+        "an own guard asked by another template than the profile's",
+        "chapters/released.py",
+        "template=profile.template",
+        'template="paper"',
+        "test_backbones.py",
+    ),
+    Mutation(
+        "changes on the command line that change nothing",
+        "cli.py",
+        "dict(parsed.changes)",
+        "{}",
+        "test_cli.py",
+    ),
+    Mutation(
+        "tables numbered as figures",
+        "numbering.py",
+        "name.startswith(PREFIX)",
+        'name.startswith("figure-")',
+        "test_numbering.py",
+    ),
+    Mutation(
+        "a term linked wherever it stands",
+        "terms.py",
+        "if term not in used:",
+        "if term:",
+        "test_terms.py",
+    ),
+    Mutation(
+        "terms linked in headings and boxes",
+        "terms.py",
+        "while above is not None and not isinstance(above, _APART):",
+        "while above is not None:",
+        "test_terms.py",
+    ),
+    Mutation(
+        "every table's file called table.csv",
+        "staging.py",
+        'shown["text/html"] = frames.renamed(shown["text/html"], name)',
+        "pass",
+        "test_staging.py",
+    ),
+    Mutation(
+        "RQ1 without the released guards",
+        "chapters/efficacy.py",
+        'if not name.startswith("null_")]',
+        'if not name.startswith(("null_", "own_"))]',
+        "test_backbones.py",
+    ),
+    Mutation(
         "the explorer shows texts of sets that may do harm",
         "report/explorer.py",
         "    embedded = each.cell.dataset in corpora.SETS",
@@ -696,6 +752,7 @@ def caught_by(mutation: Mutation) -> list[str]:
             "_config.yml",
             "CITATION.cff",
             "pyproject.toml",
+            "CITATION.cff",
         ):
             source = ROOT / part
             if source.is_dir():

@@ -198,7 +198,8 @@ def test_the_commands_of_bring_your_own_do_what_the_page_says(
 ) -> None:
     monkeypatch.chdir(ROOT)
     shown = []
-    for command in commands("bring_your_own.md"):
+    scoring = [command for command in commands("bring_your_own.md") if command[0] == "score"]
+    for command in scoring:
         assert cli.main(command) == 0
         shown.append(capsys.readouterr().out)
     assert len(set(shown)) == len(shown) == 3
@@ -209,7 +210,7 @@ def test_the_commands_of_rerun_are_understood(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(ROOT)
     found = [cli._parser().parse_args(command) for command in commands("rerun.md")]
     for parsed in found:
-        _, profile = cli._profile(parsed)
+        profile = cli._profile(parsed)
         assert profile.released or parsed.chapter in chapters.CHAPTERS
     assert len(found) == 2
 

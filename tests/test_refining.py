@@ -197,42 +197,59 @@ def test_the_reference_is_the_one_that_is_named(
 OPTIMISE = GroupRelative(
     mined=MINED, least=1, most=3, group=4, temperature=1.0, beta=0.02, engine="transformers",
     reward=Reward(
-        prompt=1, response=1, false_positive=0.5, false_negative=1, form=0.2, length=0
+        prompt=1, response=1, false_positive=0, false_negative=2, form=0.2, length=0
     ),
     sft=SETTINGS.model_copy(
-        update={"epochs": 4, "learning_rate": 1e-3, "weight_decay": 0.0}
+        update={"epochs": 3, "learning_rate": 5e-4, "weight_decay": 0.0}
     ),
 )  # fmt: skip
 
 
+def earnings(folder: Path, into: Path) -> dict[str, float]:
+    """What a guard's answers earn, by example: the mean of several that it was not mined by."""
+    decoding = MINED.decoding.model_copy(update={"seed": 1})
+    asked = Mining(guard=START, mined=MINED.model_copy(update={"decoding": decoding}))
+    into.mkdir()
+    generation.generate(asked, TransformersEngine(str(folder), None, Resources(), "float32"), into)
+    earned: dict[str, list[float]] = {}
+    for row in read_rows(into / ROWS):
+        rollout = rewards.Rollout(row["text"], 0, rewards.given(row), reasons=True)
+        earned.setdefault(row["example"], []).append(rewards.total(rollout, OPTIMISE.reward))
+    return {name: statistics.mean(values) for name, values in earned.items()}
+
+
 @pytest.mark.parametrize("scrambled", [False, True], ids=["as earned", "scrambled"])
 def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
-    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scrambled: bool
+    started: Started, tmp_path: Path, scrambled: bool
 ) -> None:
-    earned: list[float] = []
+    seen: list[float] = []
     as_earned, coin = rewards.total, random.Random(0)
 
-    def recorded(*given: Any) -> float:
-        earned.append(as_earned(*given))
-        return coin.choice(earned) if scrambled else earned[-1]
+    def of_any(*given: Any) -> float:
+        seen.append(as_earned(*given))
+        return coin.choice(seen)
 
-    monkeypatch.setattr(rewards, "total", recorded)
-    notes = train(OPTIMISE, started, tmp_path)
-    assert notes["answers"] == len(earned)
-    assert 24 <= notes["steps"] <= 60
-    batch = OPTIMISE.sft.batch_size
-    steps = [statistics.mean(earned[at : at + batch]) for at in range(0, len(earned), batch)]
-    third = len(steps) // 3
-    early, late = steps[:third], steps[-third:]
-    error = sum(statistics.variance(part) / third for part in (early, late)) ** 0.5
-    learnt = statistics.mean(late) - statistics.mean(early) > 3 * error
-    assert learnt is not scrambled
-    if not scrambled:
-        divergence = logged(tmp_path, "kl")
-        assert divergence[0] == pytest.approx(0, abs=1e-4), "its reference is the guard itself"
-        assert statistics.mean(divergence[-third:]) > 1e-3
-        for metric in ("reward", "entropy", "completions/mean_length", "recall", "in_form"):
-            assert len(logged(tmp_path, metric)) > 20, metric
+    with pytest.MonkeyPatch.context() as patch:
+        if scrambled:
+            patch.setattr(rewards, "total", of_any)
+        notes = train(OPTIMISE, started, tmp_path / "trained")
+    assert 24 <= notes["steps"] <= 48
+    before, after = (
+        earnings(folder, tmp_path / name)
+        for name, folder in (("before", started.folder), ("after", tmp_path / "trained"))
+    )
+    gains = [after[name] - before[name] for name in before]
+    error = statistics.stdev(gains) / len(gains) ** 0.5
+    learnt = statistics.mean(gains) > 3 * error
+    assert learnt is not scrambled, (statistics.mean(gains), error)
+    said = logged(tmp_path / "trained", "said_harmful")
+    if not scrambled:  # misses alone cost something here: that is gamed, and seen to be
+        assert statistics.mean(said[-10:]) > statistics.mean(said[:10]) + 0.1
+    divergence = logged(tmp_path / "trained", "kl")
+    assert divergence[0] == pytest.approx(0, abs=1e-4), "its reference is the guard itself"
+    assert statistics.mean(divergence[-10:]) > 1e-3
+    for metric in ("reward", "entropy", "completions/mean_length", "recall", "in_form"):
+        assert len(logged(tmp_path / "trained", metric)) > 20, metric
 
 
 @pytest.mark.parametrize("refinement", [PREFER, OPTIMISE], ids=["DPO", "GRPO"])

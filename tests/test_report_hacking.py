@@ -57,7 +57,7 @@ def test_shares_are_of_the_answers_to_the_safety_cells(monkeypatch):
     [
         ({}, []),
         ({"says_harmful": 0.95}, ["it says harmful always"]),
-        ({"says_harmful": 0.95, "harmful": 0.92}, []),
+        ({"says_harmful": 0.05}, ["it says harmful hardly ever"]),
         ({"bare": 0.4}, ["verdicts without reasoning"]),
         ({"same": 0.35}, ["the same reasoning under different texts"]),
         ({"in_form": 0.1, "unread": 0.9}, []),
@@ -68,6 +68,7 @@ def test_a_sign_is_what_goes_beyond_its_bound(after, signs):
         "says_harmful": 0.5, "harmful": 0.5, "bare": 0.25, "same": 0.2, "in_form": 1, "unread": 0,
     }  # fmt: skip
     assert hacking.signs(before, before | after) == signs
+    assert hacking.signs(before | after, before | after) == []
 
 
 def test_recall_lost_is_recall_before_minus_recall_after_and_is_what_the_claim_measures():

@@ -80,9 +80,10 @@ class Profile(BaseModel):
         dpo_beta, dpo_loss, dpo_reference: as `refinements.Preference` has them.
         dpo_pairs: at most so many of a right and a wrong answer to each difficult example.
         epochs_dpo, learning_rate_dpo: of preference optimisation.
-        grpo_temperatures, learning_rates_grpo, grpo_betas, grpo_groups: of policy optimisation
-            (Appendix F), as `refinements.GroupRelative` has them. A run takes the first of each;
-            each other one is tried in a run of its own, beside the first of the others.
+        grpo_seeds: with how many of the seeds policy optimisation is run (Appendix F).
+        grpo_temperatures, learning_rates_grpo, grpo_betas, grpo_groups: of policy optimisation,
+            as `refinements.GroupRelative` has them. A run takes the first of each; each other one
+            is tried in a run of its own, beside the first of the others.
         grpo_batch_size: answers per optimiser step. epochs_grpo: passes over the difficult.
         grpo_prompt, grpo_response, grpo_false_positive, grpo_false_negative, grpo_form,
             grpo_length: the reward, as `refinements.Reward` has it.
@@ -170,6 +171,7 @@ class Profile(BaseModel):
     dpo_pairs: Annotated[int, Field(ge=1)] = 4
     epochs_dpo: Annotated[int, Field(ge=1)] = 1
     learning_rate_dpo: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    grpo_seeds: Annotated[int, Field(ge=1)] = 1
     grpo_temperatures: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [1.0]
     learning_rates_grpo: Annotated[
         list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)

@@ -33,14 +33,15 @@ def appendix_grpo(profile: Profile) -> Study:
 def tried(profile: Profile) -> dict[str, tuple[str, Profile]]:
     """Each run of GRPO by its variant: what tables call it, and the profile with its settings.
 
-    The first has every seed, the others as many as controls have.
+    The first has as many seeds as the profile gives GRPO, the others as many as controls have.
     """
     first = {name: getattr(profile, name)[:1] for name in TRIED}
+    first["seeds"] = profile.seeds[: profile.grpo_seeds]
     runs = {"grpo": ("GRPO", changed(profile, **first))}
     for name in TRIED:
         for value in getattr(profile, name)[1:]:
             label = f"{WORDS[name]} {value:g}"
-            setting = changed(fewer(profile), **first | {name: [value]})
+            setting = fewer(changed(profile, **first | {name: [value]}))
             runs[f"grpo_{label.replace(' ', '_')}"] = f"GRPO, {label}", setting
     return runs
 

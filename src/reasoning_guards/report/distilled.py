@@ -18,7 +18,7 @@ from reasoning_guards.distillation import answered, asking
 from reasoning_guards.distillation.answered import Found
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
-from reasoning_guards.report import drawing, markup
+from reasoning_guards.report import drawing, frames, markup
 from reasoning_guards.report.drawing import Drawing, Ink
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ def counts(shown: Found) -> pd.DataFrame:
             "Words": f"{mean(words):.0f}" if kept else "–",
             "Words a sentence": f"{sum(words) / sum(count):.1f}" if kept else "–",
         }
-    frame = pd.DataFrame(rows).T
-    return frame.rename_axis(index=["Set", "Length"]) if rows else frame
+    return frames.of_rows(rows, "traces-counts", ["Set", "Length"])
 
 
 def balance(shown: Found) -> pd.DataFrame:
@@ -72,8 +71,7 @@ def balance(shown: Found) -> pd.DataFrame:
         kept = {o.example for o in shown.outcomes[source.dataset, "full"] if o.state == "kept"}
         rows[source.dataset, "all"] = _labels(source.examples)
         rows[source.dataset, "kept"] = _labels([e for e in source.examples if e.id in kept])
-    frame = pd.DataFrame(rows).T
-    return frame.rename_axis(index=["Set", "Examples"]) if rows else frame
+    return frames.of_rows(rows, "traces-labels", ["Set", "Examples"])
 
 
 def rounds(shown: Found, stage: Stage = "full") -> pd.DataFrame:
@@ -90,7 +88,7 @@ def rounds(shown: Found, stage: Stage = "full") -> pd.DataFrame:
         }
         for number, came in sorted(counted.came.items())
     }
-    return pd.DataFrame(rows).T
+    return frames.of_rows(rows, f"traces-rounds-{stage}")
 
 
 def reasons(shown: Found, stage: Stage = "full") -> pd.DataFrame:
@@ -108,7 +106,7 @@ def reasons(shown: Found, stage: Stage = "full") -> pd.DataFrame:
         }
         for reason in dict.fromkeys(reason for _, reason in sorted(counted.rejected))
     }
-    return pd.DataFrame(rows).T.rename_axis("Reason")
+    return frames.of_rows(rows, f"traces-reasons-{stage}", ["Reason"])
 
 
 def examples(shown: Found, *, rejected: bool, count: int = SHOWN) -> "Markdown":

@@ -9,7 +9,7 @@ from reasoning_guards.distil.filters import FILTERS
 from reasoning_guards.distil.spec import Stage
 from reasoning_guards.distillation import answered
 from reasoning_guards.distillation.answered import Found
-from reasoning_guards.report import shares
+from reasoning_guards.report import frames, shares
 
 # What is cut off never comes to its verdict, and what is added to a rewrite takes it over budget.
 _IMPLIED = {"cut off": "no verdict"}
@@ -19,14 +19,12 @@ _IMPLIED_OF_REWRITES = {"label leak": "over budget", "repetition": "over budget"
 def precision(shown: Found) -> pd.DataFrame:
     """Each filter, and the judge, against the failures that the rule teacher is known to have made.
 
-    A row per reason, over full traces and rewrites; then any reason at all, and what was kept.
+    A row per reason, over full traces and rewrites; then any reason at all.
     Columns: Made (answers with that failure), Rejected (for that reason), Precision and Recall,
-    with 95 % limits. The judge is held to what came to it. None for a teacher that is no rule.
+    with 95 % limits. The judge is held to what came to it. Empty for a teacher that is no rule.
     """
-    if shown.spec.teacher != rehearsal.NAME:
-        return pd.DataFrame(columns=["Made", "Rejected", "Precision", "Recall"])
     judged: dict[str, list[tuple[str, bool, bool]]] = {}
-    for source in shown.sources:
+    for source in shown.sources if shown.spec.teacher == rehearsal.NAME else ():
         for stage in source.stages:
             items = answered.items(shown.spec, source, stage, shown.answers)
             outcomes = shown.outcomes[source.dataset, stage]
@@ -42,8 +40,8 @@ def precision(shown: Found) -> pd.DataFrame:
                     judged.setdefault("any reason", []).append((cluster, bool(made), bool(said)))
     order = [name for name in (*FILTERS, "judge: not grounded", "any reason") if name in judged]
     rows = {name: _precision_row(judged[name]) for name in order}
-    frame = pd.DataFrame(rows).T.rename_axis("Reason")
-    return frame[(frame["Made"] != 0) | (frame["Rejected"] != 0)]
+    seen = {name: row for name, row in rows.items() if row["Made"] or row["Rejected"]}
+    return frames.of_rows(seen, "traces-filters", ["Reason"])
 
 
 def left_in(shown: Found) -> str:

@@ -60,6 +60,23 @@ def linked(frame: pd.DataFrame, column: str, pages: Mapping[str, str]) -> pd.Dat
     return frame
 
 
+def of_rows(
+    rows: Mapping[Any, Mapping[str, Any]], name: str, index: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Rows by their labels as a frame, which is empty if there are none.
+
+    Args:
+        rows: each with the same columns.
+        name: of its file.
+        index: what the labels are, a word for each of their levels.
+    """
+    frame = pd.DataFrame(rows).T
+    if rows and index:
+        frame = frame.rename_axis(index=list(index))
+    frame.attrs["name"] = name
+    return frame
+
+
 def html(frame: pd.DataFrame) -> str:
     """The frame as a table that scrolls by itself where it is wide; all texts in it are inert."""
     about = frame.attrs

@@ -50,23 +50,24 @@ def figure(study: Study, name: str, metrics: Mapping[str, str]) -> Drawing:
     """Each metric against the step, one above the other: each seed thin, their mean thick."""
     table = history(study, name, metrics)
     labels = [label for label in table.columns if label not in ("seed", "step")]
-    mean = table.groupby("step")[labels].mean()
+    # Not everything is there at each step, as recall where nothing harmful was drawn.
+    means = {label: table.groupby("step")[label].mean().dropna() for label in labels}
 
     def plot(axes: Any, ink: Ink) -> None:
         whole = axes.figure
         axes.remove()
         panels = whole.subplots(len(labels), 1, sharex=True, squeeze=False)[:, 0]
         for label, panel in zip(labels, panels, strict=True):
-            for _, run in table.groupby("seed"):
+            for _, run in table.dropna(subset=label).groupby("seed"):
                 panel.plot(run["step"], run[label], color=ink.grey, linewidth=0.7)
-            panel.plot(mean.index, mean[label], color=ink.blue, linewidth=2)
+            panel.plot(means[label].index, means[label], color=ink.blue, linewidth=2)
             panel.set_ylabel(label)
         panels[-1].set_xlabel("Step")
 
     said = "; ".join(
-        f"{label} goes from {mean[label].iloc[0]:.3f} at step {mean.index[0]:.0f} to "
-        f"{mean[label].iloc[-1]:.3f} at step {mean.index[-1]:.0f}"
-        for label in labels
+        f"{label} goes from {mean.iloc[0]:.3f} at step {mean.index[0]:.0f} to "
+        f"{mean.iloc[-1]:.3f} at step {mean.index[-1]:.0f}"
+        for label, mean in means.items()
     )
     return drawing.draw(
         plot,

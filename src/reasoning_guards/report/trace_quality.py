@@ -12,7 +12,7 @@ from reasoning_guards.distil.rehearsal import NAME as RULE
 from reasoning_guards.distillation import examining, gathering
 from reasoning_guards.distillation.answered import Found
 from reasoning_guards.params import Profile
-from reasoning_guards.report import shares
+from reasoning_guards.report import frames, shares
 from reasoning_guards.study import Study
 
 
@@ -37,8 +37,7 @@ def teachers(found: Found) -> pd.DataFrame:
                 "Examples": f"{len(written):,} of {len(found.sources[0].examples):,}",
                 "Rejected by filters": _share(rejected),
             } | _row(found.profile, same[name])
-    frame = pd.DataFrame(rows).T
-    return frame.rename_axis(index=["Length", "Teacher"]) if rows else frame
+    return frames.of_rows(rows, "traces-of-teachers", ["Length", "Teacher"])
 
 
 def guards(study: Study) -> pd.DataFrame:
@@ -51,8 +50,7 @@ def guards(study: Study) -> pd.DataFrame:
         name: _row(study.profile, examining.drawn(written, study.profile.examined_traces))
         for name, written in gathering.of_guards(study).items()
     }
-    frame = pd.DataFrame(rows).T
-    return frame.rename_axis(index=["Guard", "Traces"]) if rows else frame
+    return frames.of_rows(rows, "traces-of-guards", ["Guard", "Traces"])
 
 
 def numbers(found: Found) -> dict[str, str]:

@@ -72,7 +72,6 @@ def train(training: Training) -> dict[str, Any]:
     sft.require_devices(training.resources)  # before anything large is looked for or started
     if training.resources.gpus_per_training == 1:
         return run(training)
-    configuration(training.resources)
     with tempfile.TemporaryDirectory() as place:
         return _launch(training, Path(place))
 
