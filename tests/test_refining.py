@@ -251,8 +251,9 @@ def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
     divergence = logged(tmp_path / "trained", "kl")
     assert divergence[0] == pytest.approx(0, abs=1e-4), "its reference is the guard itself"
     assert statistics.mean(divergence[-10:]) > 1e-3
-    for metric in ("reward", "entropy", "completions/mean_length", "recall", "in_form"):
-        assert len(logged(tmp_path / "trained", metric)) > 20, metric
+    for metric in ("reward", "entropy", "completions/mean_length", "in_form"):
+        assert len(logged(tmp_path / "trained", metric)) == notes["steps"], metric
+    assert logged(tmp_path / "trained", "recall")  # of the steps that drew something harmful
 
 
 SHORT = OPTIMISE.model_copy(update={"sft": OPTIMISE.sft.model_copy(update={"epochs": 2})})
