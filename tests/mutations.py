@@ -51,7 +51,7 @@ MUTATIONS = (
     Mutation(
         "a training is computed without its backward pass",
         "costs.py",
-        "    each = 8 if profile.gradient_checkpointing else 6",
+        "    each = (4 if adapters else 6) + 2 * profile.gradient_checkpointing",
         "    each = 2",
         "test_costs.py",
     ),
