@@ -1,7 +1,7 @@
 """A rank whose training is sharded without any GPU: accelerate shards only over GPUs, torch can.
 
-Started as `python -m sharding_on_cpu TRAINING.json WORKER`, in place of `training.rank`. After the
-step that `KILL_WORKER_AFTER` names, it kills the worker, and goes on to no other step.
+Started as `python -m sharding_on_cpu TRAINING.json WORKER`, in place of `training.rank`. With the
+checkpoint of the step that `KILL_WORKER_AFTER` names it kills the worker, and goes no further.
 """
 
 import os
@@ -25,7 +25,7 @@ def _as_over_gpus(self, *given, **more):
 class Killing(TrainerCallback):
     """Kills the worker, and waits for what then becomes of this process."""
 
-    def on_step_end(self, args, state, control, **given):
+    def on_save(self, args, state, control, **given):
         if str(state.global_step) == os.environ.get("KILL_WORKER_AFTER"):
             if args.process_index == 0:
                 os.kill(int(sys.argv[2]), signal.SIGKILL)
