@@ -194,20 +194,21 @@ def test_the_reference_is_the_one_that_is_named(
     assert still is (reference == "start")
 
 
+HOT = 1.5  # so that there is much to be learnt: answers often lose their form
 OPTIMISE = GroupRelative(
-    mined=MINED, least=1, most=3, group=4, temperature=1.0, beta=0.02, engine="transformers",
+    mined=MINED, least=1, most=3, group=4, temperature=HOT, beta=0.02, engine="transformers",
     reward=Reward(
-        prompt=1, response=1, false_positive=0, false_negative=2, form=0.2, length=0
+        prompt=1, response=1, false_positive=1, false_negative=1, form=0.2, length=0
     ),
     sft=SETTINGS.model_copy(
-        update={"epochs": 3, "learning_rate": 5e-4, "weight_decay": 0.0}
+        update={"epochs": 3, "learning_rate": 6e-4, "weight_decay": 0.0}
     ),
 )  # fmt: skip
 
 
 def earnings(folder: Path, into: Path) -> dict[str, float]:
     """What a guard's answers earn, by example: the mean of several that it was not mined by."""
-    decoding = MINED.decoding.model_copy(update={"seed": 1})
+    decoding = MINED.decoding.model_copy(update={"seed": 1, "temperature": HOT})
     asked = Mining(guard=START, mined=MINED.model_copy(update={"decoding": decoding}))
     into.mkdir()
     generation.generate(asked, TransformersEngine(str(folder), None, Resources(), "float32"), into)
@@ -242,9 +243,6 @@ def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
     error = statistics.stdev(gains) / len(gains) ** 0.5
     learnt = statistics.mean(gains) > 3 * error
     assert learnt is not scrambled, (statistics.mean(gains), error)
-    said = logged(tmp_path / "trained", "said_harmful")
-    if not scrambled:  # misses alone cost something here: that is gamed, and seen to be
-        assert statistics.mean(said[-10:]) > statistics.mean(said[:10]) + 0.1
     divergence = logged(tmp_path / "trained", "kl")
     assert divergence[0] == pytest.approx(0, abs=1e-4), "its reference is the guard itself"
     assert statistics.mean(divergence[-10:]) > 1e-3
