@@ -35,6 +35,13 @@ MUTATIONS = (
         "test_memory.py",
     ),
     Mutation(
+        "a run does not ask whether its GPUs have room",
+        "local.py",
+        "            memory.require(need, gpus)",
+        "            pass",
+        "test_memory.py",
+    ),
+    Mutation(
         "a training's memory counts no gradients",
         "memory.py",
         '        "gradients": 4 * trained / gpus,\n',
