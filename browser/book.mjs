@@ -20,6 +20,7 @@ export const address = (root, path) => pathToFileURL(join(root, path)).href;
 /** A page with the theme chosen as a reader would choose it. */
 export async function blank(browser, theme, width = 1280) {
   const context = await browser.newContext({ colorScheme: theme, viewport: { width, height: 900 } });
+  context.setDefaultTimeout(120_000); // on a machine that does other things as well
   await context.addInitScript((chosen) => {
     localStorage.setItem("mode", chosen);
     localStorage.setItem("theme", chosen);

@@ -35,6 +35,13 @@ MUTATIONS = (
         "test_memory.py",
     ),
     Mutation(
+        "a run does not ask whether its GPUs have room",
+        "local.py",
+        "            memory.require(need, gpus)",
+        "            pass",
+        "test_memory.py",
+    ),
+    Mutation(
         "a training's memory counts no gradients",
         "memory.py",
         '        "gradients": 4 * trained / gpus,\n',
@@ -51,7 +58,7 @@ MUTATIONS = (
     Mutation(
         "a training is computed without its backward pass",
         "costs.py",
-        "    each = 8 if profile.gradient_checkpointing else 6",
+        "    each = (4 if adapters else 6) + 2 * profile.gradient_checkpointing",
         "    each = 2",
         "test_costs.py",
     ),

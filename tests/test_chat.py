@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,28 @@ def test_a_trained_guard_of_each_family_thinks_and_stops_at_the_template_s_end(
         assert any(text.startswith("<think> ") and "</think>" in text for text in texts), name
         assert engine.tokenizer.eos_token == FAMILIES[name].turn_end
         assert {*FAMILIES[name].ends} == {*engine.tokenizer.convert_ids_to_tokens(engine.ends)}
+
+
+@pytest.mark.slow
+def test_adapters_leave_the_ends_that_full_fine_tuning_leaves(tmp_path: Path) -> None:
+    family = replace(FAMILIES["gemma"], ends=("<unk>",))  # neither the tokenizer's nor the turn's
+    start = chat_models.build(family, tmp_path / "start")
+    listed = []
+    for rank in (None, 2):
+        settings = {"epochs": 1, "lora_rank": rank}
+        recipe = REASONING.model_copy(
+            update={
+                "backbone": Backbone(name=str(start), template="compact"),
+                "n_train": 2,
+                "sft": REASONING.sft.model_copy(update=settings),
+            }
+        )
+        (folder := tmp_path / str(rank)).mkdir()
+        sft.train(recipe, folder, Resources())
+        listed.append(json.loads((folder / "generation_config.json").read_text())["eos_token_id"])
+    words = chat_models.tokenizer(family)
+    assert {*words.convert_ids_to_tokens(listed[0])} == {"<unk>", "<eos>", "<end_of_turn>"}
+    assert {*listed[1]} == {*listed[0]}
 
 
 @pytest.mark.slow

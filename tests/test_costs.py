@@ -23,13 +23,15 @@ def test_a_training_takes_eight_operations_a_parameter_and_token_at_the_assumed_
     assert seconds * 0.4 * 312e12 == pytest.approx(8 * 8.03e9 * 1e6, rel=1e-3)
     kept = HUB.model_copy(update={"gradient_checkpointing": False})
     assert costs.training_seconds(kept, LLAMA, 1e6) == pytest.approx(0.75 * seconds)
+    adapted = costs.training_seconds(kept, LLAMA, 1e6, adapters=True)
+    assert adapted == pytest.approx(0.5 * seconds)
     assert costs.training_seconds(on("H100"), LLAMA, 1e6) == pytest.approx(seconds * 312 / 989)
 
 
 def test_what_no_text_passes_costs_no_arithmetic():
-    gemma = architectures.known()["Gemma-3-4B"]
-    without = replace(gemma, idle=0)
-    assert costs.training_seconds(HUB, gemma, 1) == costs.training_seconds(HUB, without, 1)
+    experts = architectures.known()["gpt-oss-20b"]
+    without = replace(experts, idle=0)
+    assert costs.training_seconds(HUB, experts, 1) == costs.training_seconds(HUB, without, 1)
 
 
 def test_a_lone_answer_reads_all_weights_for_each_token():

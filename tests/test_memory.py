@@ -1,10 +1,13 @@
 """Memory: formulas against the true classes, and what has no room is refused before it starts."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import transformers
+import yaml
+from accelerate import FullyShardedDataParallelPlugin
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModelForCausalLM
 
@@ -61,9 +64,28 @@ def test_parameters_are_those_of_the_true_class_and_of_the_card(shape):
     assert sum(type(part).__name__ == shape.layer for part in model.modules()) == shape.layers
 
 
-def test_what_no_text_passes_is_the_vision_tower():
-    named = whole(GEMMA).named_parameters()
-    assert GEMMA.idle == sum(p.numel() for name, p in named if "language_model" not in name)
+def test_fsdp_wraps_the_decoder_layers_that_memory_is_reckoned_by():
+    """The shipped configuration names no class, so that each model's own list decides."""
+    path = Path(__file__).parents[1] / "params" / "accelerate" / "fsdp.yaml"
+    sharing = yaml.safe_load(path.read_text())["fsdp_config"]
+    assert sharing["fsdp_auto_wrap_policy"] == "TRANSFORMER_BASED_WRAP"
+    assert "fsdp_transformer_layer_cls_to_wrap" not in sharing
+    plugin = FullyShardedDataParallelPlugin(
+        fsdp_version=2, auto_wrap_policy="transformer_based_wrap"
+    )
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config(tiny("Llama")))
+    plugin.set_auto_wrap_policy(model)
+    wrapped = plugin.auto_wrap_policy.keywords["transformer_layer_cls"]
+    assert {part.__name__ for part in wrapped} == {LLAMA.layer}
+
+
+def test_what_is_loaded_is_all_but_the_part_for_images():
+    seeing = whole(GEMMA)
+    with torch.device("meta"):
+        text = AutoModelForCausalLM.from_config(seeing.config.get_text_config())
+    assert GEMMA.loaded == text.num_parameters() == seeing.num_parameters() - GEMMA.images
+    assert GEMMA.images > 0
 
 
 def test_every_model_that_profiles_name_is_known():
@@ -161,9 +183,10 @@ def test_checkpointing_longer_texts_and_a_reference_count():
     assert kept > 5 * memory.training(LLAMA, settings(), GPU)["activations"]
     short = memory.training(LLAMA, settings(max_length=1024), GPU)["activations"]
     assert memory.training(LLAMA, settings(), GPU)["activations"] == 4 * short
-    pairs = memory.training(LLAMA, settings(), GPU, pairs=True)
+    pairs = memory.training(LLAMA, settings(), GPU, answers=2, reference=2)
     assert pairs["activations"] == 8 * short
     assert pairs["reference"] == pytest.approx(2 * LLAMA.parameters / memory.GIB)
+    assert "reference" not in memory.training(LLAMA, settings(), GPU)
 
 
 HUB = Profile(
@@ -191,6 +214,27 @@ def needs(profile=HUB):
         need.what: need
         for need in memory.of_all([*study.recipes(), *study.values()], study.resources())
     }
+
+
+def test_splitting_and_adapters_of_a_profile_count():
+    name = "Training of meta-llama/Llama-3.1-8B-Instruct"
+    whole = needs()[name]
+    split = needs(HUB.model_copy(update={"gpus_per_training": 4}))[name]
+    assert split.parts["optimiser"] == whole.parts["optimiser"] / 4
+    adapted = needs(HUB.model_copy(update={"lora_rank": 32}))
+    assert adapted[name].gib < 0.2 * whole.gib
+    assert "reference" not in adapted[name.replace("Training", "DPO")].parts
+    assert "reference" in needs()[name.replace("Training", "DPO")].parts
+
+
+def test_adapters_are_as_many_as_peft_makes():
+    from peft import LoraConfig, get_peft_model
+
+    shape = tiny("Llama")
+    model = AutoModelForCausalLM.from_config(config(shape))
+    made = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear"))
+    trained = sum(p.numel() for p in made.parameters() if p.requires_grad)
+    assert trained == shape.adapters(8)
 
 
 def test_each_distinct_need_is_there_once():

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 BASH = shutil.which("bash") or ""
 PAGE = (ROOT / "book" / "bring_your_own.md").read_text()
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def blocks(heading: str) -> list[str]:

@@ -194,20 +194,22 @@ def test_the_reference_is_the_one_that_is_named(
     assert still is (reference == "start")
 
 
+HOT = 1.5  # so that there is much to be learnt: answers often lose their form
 OPTIMISE = GroupRelative(
-    mined=MINED, least=1, most=3, group=4, temperature=1.0, beta=0.02, engine="transformers",
+    mined=MINED, least=1, most=3, group=4, temperature=HOT, beta=0.02, engine="transformers",
     reward=Reward(
-        prompt=1, response=1, false_positive=0, false_negative=2, form=0.2, length=0
+        prompt=1, response=1, false_positive=1, false_negative=1, form=0.2, length=0
     ),
     sft=SETTINGS.model_copy(
-        update={"epochs": 3, "learning_rate": 5e-4, "weight_decay": 0.0}
+        update={"epochs": 3, "learning_rate": 6e-4, "weight_decay": 0.0}
     ),
 )  # fmt: skip
 
 
-def earnings(folder: Path, into: Path) -> dict[str, float]:
-    """What a guard's answers earn, by example: the mean of several that it was not mined by."""
-    decoding = MINED.decoding.model_copy(update={"seed": 1})
+def earnings(folder: Path, into: Path) -> list[list[float]]:
+    """What a guard's answers earn, example by example: several that it was not mined by."""
+    fresh = {"seed": 1, "temperature": HOT, "generations": 16}
+    decoding = MINED.decoding.model_copy(update=fresh)
     asked = Mining(guard=START, mined=MINED.model_copy(update={"decoding": decoding}))
     into.mkdir()
     generation.generate(asked, TransformersEngine(str(folder), None, Resources(), "float32"), into)
@@ -215,7 +217,7 @@ def earnings(folder: Path, into: Path) -> dict[str, float]:
     for row in read_rows(into / ROWS):
         rollout = rewards.Rollout(row["text"], 0, rewards.given(row), reasons=True)
         earned.setdefault(row["example"], []).append(rewards.total(rollout, OPTIMISE.reward))
-    return {name: statistics.mean(values) for name, values in earned.items()}
+    return [earned[example.id] for example in data.subset(START)[:64]]
 
 
 @pytest.mark.parametrize("scrambled", [False, True], ids=["as earned", "scrambled"])
@@ -238,21 +240,26 @@ def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
         earnings(folder, tmp_path / name)
         for name, folder in (("before", started.folder), ("after", tmp_path / "trained"))
     )
-    gains = [after[name] - before[name] for name in before]
-    error = statistics.stdev(gains) / len(gains) ** 0.5
-    learnt = statistics.mean(gains) > 3 * error
-    assert learnt is not scrambled, (statistics.mean(gains), error)
-    said = logged(tmp_path / "trained", "said_harmful")
-    if not scrambled:  # misses alone cost something here: that is gamed, and seen to be
-        assert statistics.mean(said[-10:]) > statistics.mean(said[:10]) + 0.1
+    gain = statistics.mean(map(statistics.mean, after)) - statistics.mean(
+        map(statistics.mean, before)
+    )
+    # Of the answers alone: the examples are the same.
+    noise = sum(statistics.variance(one) / len(one) for one in [*before, *after]) ** 0.5 / 64
+    assert (gain > 3 * noise) is not scrambled, (gain, noise)
+    if scrambled:
+        return
     divergence = logged(tmp_path / "trained", "kl")
     assert divergence[0] == pytest.approx(0, abs=1e-4), "its reference is the guard itself"
     assert statistics.mean(divergence[-10:]) > 1e-3
-    for metric in ("reward", "entropy", "completions/mean_length", "recall", "in_form"):
-        assert len(logged(tmp_path / "trained", metric)) > 20, metric
+    for metric in ("reward", "entropy", "completions/mean_length", "in_form"):
+        assert len(logged(tmp_path / "trained", metric)) == notes["steps"], metric
+    assert logged(tmp_path / "trained", "recall")  # of the steps that drew something harmful
 
 
-@pytest.mark.parametrize("refinement", [PREFER, OPTIMISE], ids=["DPO", "GRPO"])
+SHORT = OPTIMISE.model_copy(update={"sft": OPTIMISE.sft.model_copy(update={"epochs": 2})})
+
+
+@pytest.mark.parametrize("refinement", [PREFER, SHORT], ids=["DPO", "GRPO"])
 def test_a_refinement_that_was_cut_off_goes_on_to_the_weights_of_one_that_was_not(
     started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refinement: Refinement
 ) -> None:
@@ -265,7 +272,7 @@ def test_a_refinement_that_was_cut_off_goes_on_to_the_weights_of_one_that_was_no
     def counted(*given: Any, **named: Any) -> Any:
         nonlocal taken
         taken += 1
-        if taken == whole["steps"] // 2:
+        if taken == whole["steps"] * 3 // 4:  # in the second pass over the examples
             raise CutOffError
         return step(*given, **named)
 

@@ -36,6 +36,7 @@ class Architecture:
     query_norms: bool = False
     window: int | None = None
     full_every: int = 1
+    images: int = 0
     idle: int = 0
     served: float | None = None
 
@@ -72,9 +73,14 @@ class Architecture:
         return self.layers * self.of_layer + self.embedding + self.width
 
     @property
-    def parameters(self) -> int:
-        """All of them."""
+    def loaded(self) -> int:
+        """Parameters that are loaded to train a guard or to ask it."""
         return self.active + self.idle
+
+    @property
+    def parameters(self) -> int:
+        """All that are released."""
+        return self.loaded + self.images
 
     def adapters(self, rank: int) -> int:
         """Parameters of low-rank adapters on every linear layer but the output layer."""
@@ -83,7 +89,7 @@ class Architecture:
 
     def weights(self, precision: Precision) -> float:
         """Bytes of all weights, as an engine loads them."""
-        return self.parameters * (self.served or BYTES[precision])
+        return self.loaded * (self.served or BYTES[precision])
 
     def cache(self, tokens: int, precision: Precision) -> float:
         """Bytes of a sequence's keys and values, where layers with a window keep no more."""

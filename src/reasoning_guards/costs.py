@@ -54,7 +54,9 @@ def hours(profile: Profile, value: Work) -> float:
         tokens = training_tokens(profile, value)
         if profile.device == "cpu":
             return tokens / CPU_TRAINING_RATE / 3600
-        return training_seconds(profile, shape_of(value.backbone.name), tokens) / 3600
+        sft = value.refinement.sft if value.refinement else value.sft
+        shape = shape_of(value.backbone.name)
+        return training_seconds(profile, shape, tokens, adapters=sft.lora_rank is not None) / 3600
     if isinstance(value, Timing):
         return value.rounds * sum(hours(profile, one) for one in value.asked)
     if isinstance(value, Probability):  # each answer read once more, and nothing written
@@ -70,10 +72,13 @@ def hours(profile: Profile, value: Work) -> float:
     return answering_seconds(profile, shape, prompts, answers, length) / 3600
 
 
-def training_seconds(profile: Profile, shape: Architecture, tokens: float) -> float:
-    """Of one GPU. A parameter takes two operations forward and four backward, and two more where
-    activations are computed again."""
-    each = 8 if profile.gradient_checkpointing else 6
+def training_seconds(
+    profile: Profile, shape: Architecture, tokens: float, *, adapters: bool = False
+) -> float:
+    """Of one GPU. A parameter takes two operations forward and four backward, two of these for its
+    own gradient, which is left out beside adapters; and two more where activations are computed
+    again."""
+    each = (4 if adapters else 6) + 2 * profile.gradient_checkpointing
     return each * shape.active * tokens / (card(profile).flops * TRAINING_SHARE)
 
 

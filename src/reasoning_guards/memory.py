@@ -17,7 +17,7 @@ from reasoning_guards.cards import CARDS
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Recipe, Work, asked
-from reasoning_guards.refinements import Preference
+from reasoning_guards.refinements import GroupRelative, Preference
 from reasoning_guards.resources import Resources
 
 GIB = 2**30
@@ -65,7 +65,8 @@ def training(
     *,
     gpus: int = 1,
     rank: int | None = None,
-    pairs: bool = False,
+    answers: int = 1,
+    reference: int = 0,
 ) -> dict[str, float]:
     """GiB of each GPU while a guard is trained, by what takes it.
 
@@ -75,13 +76,13 @@ def training(
         resources: sequences per forward pass, checkpointing.
         gpus: over which it is split.
         rank: of its adapters, or None where all weights are trained.
-        pairs: whether two answers are read at once, and by a reference as well.
+        answers: that are read together in the place of one sequence.
+        reference: bytes of each weight of a model that it is held to; 0 where there is none.
     """
     compute = BYTES[sft.precision]
-    batch = min(resources.train_batch_per_device, sft.batch_size) * (2 if pairs else 1)
-    tokens = batch * sft.max_length
+    tokens = answers * min(resources.train_batch_per_device, sft.batch_size) * sft.max_length
     trained = shape.active if rank is None else shape.adapters(rank)
-    weights = 4 * shape.parameters if rank is None else compute * shape.parameters + 4 * trained
+    weights = 4 * shape.loaded if rank is None else compute * shape.loaded + 4 * trained
     copies = 0.0  # of the weights, in the precision that is computed in
     if gpus > 1:
         # Two layers' weights and one's gradients, and those of what is outside the layers.
@@ -101,8 +102,8 @@ def training(
         if resources.gradient_checkpointing
         else layer * (shape.layers + 1),
     }
-    if pairs and rank is None:
-        parts["reference"] = shape.parameters * compute
+    if reference:
+        parts["reference"] = shape.loaded * reference / gpus
     return {name: size / GIB for name, size in parts.items()}
 
 
@@ -122,15 +123,8 @@ def kept_by_layer(shape: Architecture, sft: SFT) -> int:
 def of(value: Work, resources: Resources) -> list[Need]:
     """What a value takes of a GPU while it is made; nothing of models that are not known."""
     if isinstance(value, Recipe):
-        sft = value.refinement.sft if value.refinement else value.sft
         shape = architectures.of(value.backbone.name)
-        if shape is None:
-            return []
-        pairs = isinstance(value.refinement, Preference)
-        what = f"{'DPO' if pairs else 'Training'} of {value.backbone.name}"
-        gpus, rank = resources.gpus_per_training, sft.lora_rank
-        parts = training(shape, sft, resources, gpus=gpus, rank=rank, pairs=pairs)
-        return [Need(what, parts, 1 - FREE_SHARE, "raise gpus_per_training, or set lora_rank")]
+        return [_of_training(value, shape, resources)] if shape else []
     needs = []
     for one in asked(value):
         shape, decoding = architectures.of(one.backbone.name), one.decoding
@@ -151,6 +145,32 @@ def of(value: Work, resources: Resources) -> list[Need]:
         what = f"{one.engine} with {one.backbone.name}, {decoding.max_length:,} tokens"
         needs.append(Need(what, parts, share, advice))
     return needs
+
+
+def _of_training(recipe: Recipe, shape: Architecture, resources: Resources) -> Need:
+    second = recipe.refinement
+    sft = second.sft if second else recipe.sft
+    full, gpus = sft.lora_rank is None, resources.gpus_per_training
+    kind, answers, reference = "Training", 1, 0
+    if isinstance(second, Preference):
+        kind, answers = "DPO", 2
+        if full or second.reference == "backbone":
+            reference = BYTES[sft.precision]
+    elif isinstance(second, GroupRelative):
+        kind = "GRPO"
+        if full and second.beta:
+            reference = BYTES["float32"]  # as TRL loads it
+    parts = training(
+        shape, sft, resources, gpus=gpus, rank=sft.lora_rank, answers=answers, reference=reference
+    )
+    if isinstance(second, GroupRelative) and second.engine == "vllm":
+        # It sleeps while the optimiser steps: only what it takes beyond that step's share counts.
+        cache = second.group * shape.cache(second.mined.decoding.max_length, sft.precision)
+        awake = (shape.weights(sft.precision) + cache + FOR_VLLM) / GIB
+        passing = parts["gradients"] + parts["logits"] + parts["activations"]
+        parts["rollouts"] = max(0.0, awake - passing)
+    what = f"{kind} of {recipe.backbone.name}"
+    return Need(what, parts, 1 - FREE_SHARE, "raise gpus_per_training, or set lora_rank")
 
 
 def of_all(values: Iterable[Work], resources: Resources) -> list[Need]:

@@ -16,6 +16,25 @@ os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 
 
+def settings(max_length: int, resources: Resources, precision: Precision) -> dict[str, Any]:
+    """The arguments of vLLM's `EngineArgs`, but for the model."""
+    given: dict[str, Any] = {
+        "max_model_len": max_length,
+        "enable_prefix_caching": True,
+        "tensor_parallel_size": resources.tensor_parallel,
+        "dtype": precision,
+        "disable_log_stats": True,
+    }
+    if resources.device == "cuda":
+        return given | {"gpu_memory_utilization": resources.gpu_memory}
+    # A prefill cut in chunks breaks per-request seeds on CPU, so each prompt goes whole.
+    return given | {
+        "enforce_eager": True,
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(4096, max_length),
+    }
+
+
 class VLLMEngine:
     """vLLM with its prefix cache on, so that the policy all prompts share is read once."""
 
@@ -29,26 +48,10 @@ class VLLMEngine:
     ) -> None:
         import vllm
 
-        on_cpu = resources.device == "cpu"
-        settings: dict[str, Any] = {
-            "max_model_len": max_length,
-            "enable_prefix_caching": True,
-            "tensor_parallel_size": resources.tensor_parallel,
-            "dtype": precision,
-            "disable_log_stats": True,
-        }
-        if on_cpu:
-            # A prefill cut in chunks breaks per-request seeds on CPU, so each prompt goes whole.
-            settings |= {
-                "enforce_eager": True,
-                "enable_chunked_prefill": False,
-                "max_num_batched_tokens": max(4096, max_length),
-            }
-        else:
-            settings["gpu_memory_utilization"] = resources.gpu_memory
         with backbones.for_text(source, revision, precision) as folder:
             own = revision if folder == source else None
-            self.model = vllm.LLM(model=folder, revision=own, **settings)
+            given = settings(max_length, resources, precision)
+            self.model = vllm.LLM(model=folder, revision=own, **given)
         self.tokenizer = self.model.get_tokenizer()
         # vLLM adds what the model's generation settings list.
         self.ends = chat.end_ids(self.tokenizer)

@@ -55,12 +55,7 @@ def train(
         ref_model=_reference(recipe, second, start),
         processing_class=tokenizer,
         train_dataset=Dataset.from_list(learnt),
-        args=DPOConfig(
-            **sft.arguments(second.sft, recipe.seed, resources, folder / "trainer"),
-            beta=second.beta,
-            loss_type=[second.loss],
-            max_length=None,  # pairs fit: the guard wrote them within its own limit
-        ),
+        args=DPOConfig(**settings(recipe, second, resources, folder / "trainer")),
         peft_config=lora.config(second.sft),
     )
     result = sft.run(trainer, (str(start), None), folder)
@@ -69,6 +64,18 @@ def train(
         "pairs": len(learnt),
         "steps": result.global_step,
         "loss": result.training_loss,
+    }
+
+
+def settings(
+    recipe: Recipe, second: Preference, resources: Resources, state: Path
+) -> dict[str, Any]:
+    """The arguments of TRL's `DPOConfig`."""
+    return {
+        **sft.arguments(second.sft, recipe.seed, resources, state),
+        "beta": second.beta,
+        "loss_type": [second.loss],
+        "max_length": None,  # pairs fit: the guard wrote them within its own limit
     }
 
 

@@ -78,7 +78,6 @@ def train(
             return [prompts[name] for name in names], None, {}
 
     set_seed(recipe.seed)
-    decoding = second.mined.decoding
     trainer = OnTokens(
         # The reference is loaded from where this says that it is from.
         model=sft.load((str(start), None), second.sft),
@@ -86,19 +85,7 @@ def train(
         reward_funcs=_judge(recipe, second, rows),
         # A prompt is named by its example, so that its ids and labels are found.
         train_dataset=Dataset.from_dict({"prompt": order}),
-        args=GRPOConfig(
-            **sft.arguments(second.sft, recipe.seed, resources, folder / "trainer")
-            | {"num_train_epochs": 1},  # they are in the order
-            shuffle_dataset=False,
-            num_generations=second.group,
-            max_completion_length=decoding.max_new_tokens,
-            temperature=second.temperature,
-            beta=second.beta,
-            use_vllm=second.engine == "vllm",
-            vllm_mode="colocate",
-            vllm_enable_sleep_mode=True,  # its memory is the optimiser's while that steps
-            vllm_max_model_length=decoding.max_length,
-        ),
+        args=GRPOConfig(**settings(recipe, second, resources, folder / "trainer")),
         peft_config=lora.config(second.sft),
     )
     result = sft.run(trainer, (str(start), None), folder)
@@ -107,6 +94,26 @@ def train(
         "answers": result.global_step * second.sft.batch_size,
         "steps": result.global_step,
         "loss": result.training_loss,
+    }
+
+
+def settings(
+    recipe: Recipe, second: GroupRelative, resources: Resources, state: Path
+) -> dict[str, Any]:
+    """The arguments of TRL's `GRPOConfig`."""
+    decoding = second.mined.decoding
+    return {
+        **sft.arguments(second.sft, recipe.seed, resources, state),
+        "num_train_epochs": 1,  # they are in the order
+        "shuffle_dataset": False,
+        "num_generations": second.group,
+        "max_completion_length": decoding.max_new_tokens,
+        "temperature": second.temperature,
+        "beta": second.beta,
+        "use_vllm": second.engine == "vllm",
+        "vllm_mode": "colocate",
+        "vllm_enable_sleep_mode": True,  # its memory is the optimiser's while that steps
+        "vllm_max_model_length": decoding.max_length,
     }
 
 

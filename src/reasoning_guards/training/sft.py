@@ -80,15 +80,8 @@ def fit(
     name, revision = source
     tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     set_seed(recipe.seed)
-    appended = recipe.mix is not None and recipe.mix.order == "appended"
     # First: this joins the processes of a training, which may then load a part of the model each.
-    settings = SFTConfig(
-        **arguments(recipe.sft, recipe.seed, resources, folder / "trainer"),
-        max_length=None,  # sequences already fit; cutting here would lose the verdict
-        train_sampling_strategy="sequential" if appended else "random",
-        packing=False,  # one sequence per row
-        completion_only_loss=True,
-    )
+    args = SFTConfig(**settings(recipe, resources, folder / "trainer"))
     model = load(source, recipe.sft)
     chat.prepare(tokenizer, model)
     data = tokenise(recipe, tokenizer, again)
@@ -98,7 +91,7 @@ def fit(
         train_dataset=Dataset.from_dict(
             {"input_ids": data.input_ids, "completion_mask": data.completion_mask}
         ),
-        args=settings,
+        args=args,
         peft_config=lora.config(recipe.sft),
     )
     trainer.add_callback(_keeper(recipe.kept_epochs, trainer, source, folder))
@@ -183,6 +176,7 @@ def _save(trainer: Any, source: tuple[str, str | None], folder: Path) -> None:
         return
     if adapted:
         lora.merge(written, source, folder)
+        trainer.model.generation_config.save_pretrained(folder)  # with the ends that were learnt
         trainer.processing_class.save_pretrained(folder)
     (written / "training_args.bin").unlink()  # a pickle; the recipe says it all
 
@@ -219,6 +213,18 @@ def _is_json(file: Path) -> bool:
     except ValueError:
         return False
     return True
+
+
+def settings(recipe: Recipe, resources: Resources, state: Path) -> dict[str, Any]:
+    """The arguments of TRL's `SFTConfig`."""
+    appended = recipe.mix is not None and recipe.mix.order == "appended"
+    return {
+        **arguments(recipe.sft, recipe.seed, resources, state),
+        "max_length": None,  # sequences already fit; cutting here would lose the verdict
+        "train_sampling_strategy": "sequential" if appended else "random",
+        "packing": False,  # one sequence per row
+        "completion_only_loss": True,
+    }
 
 
 def arguments(sft: SFT, seed: int, resources: Resources, state: Path) -> dict[str, Any]:
