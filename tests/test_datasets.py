@@ -34,7 +34,7 @@ from reasoning_guards.examples import Example, Policy, Task
 from reasoning_guards.synthetic import corpora
 
 POLICY = Policy(name="house", text="No goats.")
-REAL_MIRROR = os.environ.get(hub.MIRROR_VARIABLE)
+REAL_MIRROR = os.environ.get(hub.MIRROR_VARIABLE) or None
 
 # dataset module, its row builder, split, file without suffix, task
 SETS = [

@@ -35,7 +35,7 @@ from reasoning_guards.worker import Job
 pytestmark = pytest.mark.vllm
 
 PYTHON = os.environ.get("REASONING_GUARDS_VLLM_PYTHON")
-REAL_MIRROR = os.environ.get(hub.MIRROR_VARIABLE)
+REAL_MIRROR = os.environ.get(hub.MIRROR_VARIABLE) or None
 
 EMBEDDED = Backbone(name="synthetic/llama-64-0", template="compact")
 GREEDY = Generation(
