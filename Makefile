@@ -73,7 +73,7 @@ test-fast: .venv/made
 test:
 	@$(MAKE) --no-print-directory -j2 .venv/made .venv-vllm/made
 	REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) \
-		$(BIN)/pytest -n 2 --dist loadfile --durations=15 -m 'not slurm and not browser'
+		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m 'not slurm and not browser'
 	rm -rf _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/reasoning-guards book --profile smoke --build _build/test
