@@ -19,14 +19,14 @@ import pytest
 from reasoning_guards import chapters, params
 from reasoning_guards.engines import vllm
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Recipe, Work, asked, needed
+from reasoning_guards.recipes import Recipe, Work, asked, with_needed
 from reasoning_guards.refinements import Continual, GroupRelative, Preference
 from reasoning_guards.resources import Resources
 from reasoning_guards.training import dpo, grpo, sft
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-PROFILES = ("gpu", "gpu-single", "gemma", "gpu-eval")
+PROFILES = ("gpu", "gpu-single", "gemma", "gpu-eval", "grpo")
 PYTHON = os.environ.get("REASONING_GUARDS_VLLM_PYTHON", "")
 OF_A_RUN = {"output_dir", "seed", "data_seed"}
 
@@ -52,22 +52,12 @@ def resolved(value: Work, resources: Resources) -> Iterator[tuple[str, str, dict
             yield "EngineArgs", one.backbone.name, given
 
 
-def steps(values: list[Work]) -> set[Work]:
-    """The values and all that they wait for."""
-    found: set[Work] = set()
-    while values:
-        if (value := values.pop()) not in found:
-            found.add(value)
-            values += needed(value)
-    return found
-
-
 def arguments(profile: Profile) -> list[dict[str, Any]]:
     """Each distinct set of arguments, with the models and chapters that use it."""
     found: dict[str, dict[str, Any]] = {}
     for name, chapter in chapters.CHAPTERS.items():
         study = chapter(profile)
-        for value in steps(list(study.values())):
+        for value in with_needed(study.values()):
             for kind, model, given in resolved(value, study.resources()):
                 kept = {key: value for key, value in given.items() if key not in OF_A_RUN}
                 entry = found.setdefault(

@@ -11,13 +11,26 @@ from accelerate import FullyShardedDataParallelPlugin
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModelForCausalLM
 
-from reasoning_guards import architectures, chapters, cli, devices, local, memory, scheduler
+from reasoning_guards import (
+    access,
+    architectures,
+    chapters,
+    cli,
+    devices,
+    local,
+    memory,
+    params,
+    plan,
+    scheduler,
+)
 from reasoning_guards.architectures import Architecture
 from reasoning_guards.cards import CARDS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import SFT
+from reasoning_guards.recipes import SFT, with_needed
 from reasoning_guards.resources import Resources
+from reasoning_guards.training import sft
 
+PARAMS = Path(__file__).parents[1] / "params"
 KNOWN = architectures.known()
 LLAMA, GEMMA = KNOWN["Llama-3.1-8B"], KNOWN["Gemma-3-4B"]
 EMBEDDED = {"embedded-llama", "embedded-qwen3"}
@@ -66,7 +79,7 @@ def test_parameters_are_those_of_the_true_class_and_of_the_card(shape):
 
 def test_fsdp_wraps_the_decoder_layers_that_memory_is_reckoned_by():
     """The shipped configuration names no class, so that each model's own list decides."""
-    path = Path(__file__).parents[1] / "params" / "accelerate" / "fsdp.yaml"
+    path = PARAMS / "accelerate" / "fsdp.yaml"
     sharing = yaml.safe_load(path.read_text())["fsdp_config"]
     assert sharing["fsdp_auto_wrap_policy"] == "TRANSFORMER_BASED_WRAP"
     assert "fsdp_transformer_layer_cls_to_wrap" not in sharing
@@ -208,12 +221,11 @@ HUB = Profile(
 STUDY = chapters.rq1_efficacy(HUB)
 
 
-def needs(profile=HUB):
-    study = chapters.rq6_difficult_samples(profile)
-    return {
-        need.what: need
-        for need in memory.of_all([*study.recipes(), *study.values()], study.resources())
-    }
+def needs(profile=HUB, chapter=chapters.rq6_difficult_samples):
+    study = chapter(profile)
+    found = memory.of_all(with_needed(study.values()), study.resources())
+    assert len({need.what for need in found}) == len(found), "a name for each"
+    return {need.what: need for need in found}
 
 
 def test_splitting_and_adapters_of_a_profile_count():
@@ -237,6 +249,35 @@ def test_adapters_are_as_many_as_peft_makes():
     assert trained == shape.adapters(8)
 
 
+def test_a_gpu_is_reckoned_with_as_many_sequences_as_the_trainer_gives_it(tmp_path):
+    many = GPU.model_copy(update={"train_batch_per_device": 16, "gpus_per_training": 8})
+    given = sft.arguments(settings(batch_size=32), 0, many, tmp_path)
+    at_once = given["per_device_train_batch_size"]
+    assert at_once == 4
+    one = memory.training(LLAMA, settings(batch_size=32), GPU, gpus=8)["activations"]
+    found = memory.training(LLAMA, settings(batch_size=32), many, gpus=8)["activations"]
+    assert found == at_once * one
+
+
+def test_runs_of_grpo_that_take_something_else_are_told_apart():
+    trying = {"grpo_groups": [4, 8], "grpo_betas": [0.01, 0], "grpo_engine": "vllm"}
+    profile = HUB.model_copy(update=trying)
+    name = "GRPO of meta-llama/Llama-3.1-8B-Instruct, groups of {}"
+    found = needs(profile, chapters.appendix_grpo)
+    runs = [name.format(4), f"{name.format(4)}, no reference", name.format(8)]
+    assert [what for what in found if what.startswith("GRPO")] == runs
+    assert ["reference" in found[run].parts for run in runs] == [True, False, True]
+    adapted = needs(profile.model_copy(update={"lora_rank": 8}), chapters.appendix_grpo)
+    assert [what for what in adapted if what.startswith("GRPO")] == [name.format(4), name.format(8)]
+
+
+@pytest.mark.parametrize("path", sorted(PARAMS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_two_rows_of_a_profiles_plan_have_one_name(path):
+    profile = params.load(path)
+    studies = [chapter(profile) for chapter in chapters.CHAPTERS.values()]
+    assert plan.room(profile, studies).index.is_unique
+
+
 def test_each_distinct_need_is_there_once():
     assert list(needs()) == [
         "DPO of meta-llama/Llama-3.1-8B-Instruct",
@@ -251,8 +292,11 @@ def test_an_engine_spans_gpus_or_has_rows_beside_each_other():
     one = needs()[name.format("vllm")]
     two = needs(HUB.model_copy(update={"tensor_parallel": 2}))[name.format("vllm")]
     assert two.parts["weights"] == one.parts["weights"] / 2
-    other = needs(HUB.model_copy(update={"engine": "transformers"}))[name.format("transformers")]
-    assert other.parts["cache"] == pytest.approx(HUB.generate_batch * one.parts["cache"])
+    others = needs(HUB.model_copy(update={"engine": "transformers"}))
+    for answers in (1, HUB.mining_generations):
+        rows = HUB.generate_batch * answers
+        other = others[f"{name.format('transformers')}, {rows} at once"]
+        assert other.parts["cache"] == pytest.approx(rows * one.parts["cache"])
 
 
 def test_what_does_not_fit_is_refused_in_a_sentence_that_says_what_to_do():
@@ -298,3 +342,11 @@ def test_the_plans_check_says_what_fits_and_what_does_not(capsys, monkeypatch, t
     about = [line for line in lines if "memory for" in line]
     assert any(line.startswith("NO  memory for Training of meta-llama") for line in about)
     assert any(line.startswith("ok  memory for vllm with") for line in about)
+
+
+def test_the_plans_check_looks_at_the_answers_that_difficult_examples_are_found_by(monkeypatch):
+    monkeypatch.setattr(devices, "memories", list)
+    monkeypatch.setattr(access, "_found", lambda what, *_: what)
+    found = access.check(HUB.model_copy(update={"engine": "transformers"}))
+    rows = HUB.generate_batch * HUB.mining_generations
+    assert any(str(what).endswith(f" tokens, {rows} at once") for what in found)

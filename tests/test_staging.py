@@ -10,7 +10,7 @@ import pytest
 
 from reasoning_guards import artifacts, chapters, finishing, plan, staging
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import mining
+from reasoning_guards.recipes import mining, with_needed
 from reasoning_guards.report import frames
 
 ROOT = Path(__file__).parents[1]
@@ -87,7 +87,7 @@ def test_the_record_names_what_was_made_and_where(folder):
 
 
 def test_the_cost_of_a_study_counts_all_that_its_answers_wait_for_once():
-    steps = plan._steps(STUDY.values(), lambda _: True)
+    steps = with_needed(STUDY.values())
     assert len(steps) == len(set(steps)) == plan.cost(STUDY).steps
     refined = next(iter(STUDY.variants["continual_sft"].guards.values()))
     assert {refined, refined.start, mining(refined)} <= set(steps)

@@ -10,7 +10,7 @@ from reasoning_guards.datasets import hub, released_traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Task
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Backbone, Recipe
+from reasoning_guards.recipes import Backbone, Recipe, with_needed
 
 
 class Set(NamedTuple):
@@ -58,8 +58,8 @@ def check(profile: Profile) -> list[Finding]:
     recipes = [guard for guard in guards if isinstance(guard, Recipe)]
     models = {guard.backbone if isinstance(guard, Recipe) else guard for guard in guards}
     sources = sorted({(model.name, model.revision) for model in models})
-    steps = [step for study in studies for step in (*study.recipes(), *study.values())]
-    room = memory.of_all(steps, studies[0].resources())
+    made = with_needed(value for study in studies for value in study.values())
+    room = memory.of_all(made, studies[0].resources())
     gpus = memory.cards(profile)
     learnt = dict.fromkeys((r.traces, name) for r in recipes if r.traces for name, _ in r.sources)
     return [

@@ -37,7 +37,7 @@ class Need(NamedTuple):
     """What a step takes of each of its GPUs.
 
     Attributes:
-        what: the step, in a few words.
+        what: the step, in a few words, by which it is told from those that take something else.
         parts: GiB by what takes it.
         share: how much of a card it may take.
         advice: what to change if that is too much.
@@ -80,7 +80,8 @@ def training(
         reference: bytes of each weight of a model that it is held to; 0 where there is none.
     """
     compute = BYTES[sft.precision]
-    tokens = answers * min(resources.train_batch_per_device, sft.batch_size) * sft.max_length
+    at_once = min(resources.train_batch_per_device, sft.batch_size // gpus)  # as `sft.arguments`
+    tokens = answers * at_once * sft.max_length
     trained = shape.active if rank is None else shape.adapters(rank)
     weights = 4 * shape.loaded if rank is None else compute * shape.loaded + 4 * trained
     copies = 0.0  # of the weights, in the precision that is computed in
@@ -130,11 +131,11 @@ def of(value: Work, resources: Resources) -> list[Need]:
         shape, decoding = architectures.of(one.backbone.name), one.decoding
         if shape is None:
             continue
-        served, rows, extra = one.engine == "vllm", 1, FOR_VLLM
+        served, rows, extra, said = one.engine == "vllm", 1, FOR_VLLM, ""
         spanned = resources.tensor_parallel if served else 1
         if not served:
             rows = resources.generate_batch * decoding.generations
-            extra = 4 * rows * shape.vocabulary
+            extra, said = 4 * rows * shape.vocabulary, f", {rows:,} at once"
         parts = {
             "weights": shape.weights(decoding.precision) / spanned / GIB,
             "cache": rows * shape.cache(decoding.max_length, decoding.precision) / spanned / GIB,
@@ -142,7 +143,7 @@ def of(value: Work, resources: Resources) -> list[Need]:
         }
         share = resources.gpu_memory if served else 1 - FREE_SHARE
         advice = "raise tensor_parallel" if served else "lower generate_batch"
-        what = f"{one.engine} with {one.backbone.name}, {decoding.max_length:,} tokens"
+        what = f"{one.engine} with {one.backbone.name}, {decoding.max_length:,} tokens{said}"
         needs.append(Need(what, parts, share, advice))
     return needs
 
@@ -151,15 +152,17 @@ def _of_training(recipe: Recipe, shape: Architecture, resources: Resources) -> N
     second = recipe.refinement
     sft = second.sft if second else recipe.sft
     full, gpus = sft.lora_rank is None, resources.gpus_per_training
-    kind, answers, reference = "Training", 1, 0
+    kind, said, answers, reference = "Training", "", 1, 0
     if isinstance(second, Preference):
         kind, answers = "DPO", 2
         if full or second.reference == "backbone":
             reference = BYTES[sft.precision]
     elif isinstance(second, GroupRelative):
-        kind = "GRPO"
+        kind, said = "GRPO", f", groups of {second.group}"
         if full and second.beta:
             reference = BYTES["float32"]  # as TRL loads it
+        elif full:
+            said += ", no reference"
     parts = training(
         shape, sft, resources, gpus=gpus, rank=sft.lora_rank, answers=answers, reference=reference
     )
@@ -169,7 +172,7 @@ def _of_training(recipe: Recipe, shape: Architecture, resources: Resources) -> N
         awake = (shape.weights(sft.precision) + cache + FOR_VLLM) / GIB
         passing = parts["gradients"] + parts["logits"] + parts["activations"]
         parts["rollouts"] = max(0.0, awake - passing)
-    what = f"{kind} of {recipe.backbone.name}"
+    what = f"{kind} of {recipe.backbone.name}{said}"
     return Need(what, parts, 1 - FREE_SHARE, "raise gpus_per_training, or set lora_rank")
 
 

@@ -3,7 +3,7 @@
 Costs are measured where the artifact is there, and otherwise assumed, as `costs` and `memory` say.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,7 +12,7 @@ from reasoning_guards import artifacts, costs, memory, prices
 from reasoning_guards.cards import CARDS, USUAL
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Recipe, Work, mining, needed
+from reasoning_guards.recipes import Recipe, Work, mining, with_needed
 from reasoning_guards.study import Study
 
 
@@ -93,7 +93,7 @@ def room(profile: Profile, studies: Sequence[Study]) -> pd.DataFrame:
     A row per distinct step, GiB by what takes it; models that are not known are left out.
     """
     card = profile.card or USUAL
-    steps = _steps((value for study in studies for value in study.values()), lambda _: True)
+    steps = with_needed(value for study in studies for value in study.values())
     needs = memory.of_all(steps, studies[0].resources())
     parts = pd.DataFrame([need.parts for need in needs], index=[need.what for need in needs])
     parts["all"] = [need.gib for need in needs]
@@ -112,7 +112,7 @@ class Cost(NamedTuple):
 
 def cost(study: Study) -> Cost:
     """What all steps of a study take, measured where they are cached and assumed where not."""
-    steps = _steps(study.values(), lambda _: True)
+    steps = with_needed(study.values())
     cached = [artifacts.is_cached(step) for step in steps]
     hours = [
         _hours(study.profile, step, measured=there)
@@ -126,21 +126,9 @@ def hours_left(studies: Sequence[Study]) -> float:
     """Assumed hours of what is missing, each value once, and of all that it waits for."""
     missing: dict[Work, Profile] = {}
     for study in studies:
-        for step in _steps(study.values(), lambda step: not artifacts.is_cached(step)):
+        for step in with_needed(study.values(), lambda step: not artifacts.is_cached(step)):
             missing.setdefault(step, study.profile)
     return sum(_hours(profile, step, measured=False) for step, profile in missing.items())
-
-
-def _steps(values: Iterable[Work], counts: Callable[[Work], bool]) -> list[Work]:
-    """Those of the values that count, and of what they wait for in turn; each once."""
-    found: dict[Work, None] = {}
-    left = list(values)
-    while left:
-        step = left.pop()
-        if step not in found and counts(step):
-            found[step] = None
-            left += needed(step)
-    return list(found)
 
 
 def _state(values: Sequence[Work]) -> str:

@@ -1,5 +1,6 @@
 """One model variant as a frozen value: equal values are the same experiment."""
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -20,7 +21,7 @@ from reasoning_guards.values import (
 __all__ = [  # with what is handed on from `values`
     "SFT", "Backbone", "Cell", "Decoding", "Decontamination", "Engine", "Generation", "Mining",
     "Mix", "Mode", "Precision", "Reading", "Recipe", "Template", "Timing", "TraceSpec", "Value",
-    "Work", "asked", "engines", "mining", "needed",
+    "Work", "asked", "engines", "mining", "needed", "with_needed",
 ]  # fmt: skip
 
 TeacherVersion = Literal["as_used", "as_printed"]
@@ -348,6 +349,20 @@ def needed(value: Work) -> list[Recipe | Mining]:
     if isinstance(value, Recipe):
         return [value.start, mining(value)] if value.refinement else []
     return [one.guard for one in asked(value) if isinstance(one.guard, Recipe)]
+
+
+def with_needed(
+    values: Iterable[Work], counts: Callable[[Work], bool] = lambda _: True
+) -> list[Work]:
+    """Those of the values that count, and of what they wait for in turn; each once."""
+    found: dict[Work, None] = {}
+    left = list(values)
+    while left:
+        step = left.pop()
+        if step not in found and counts(step):
+            found[step] = None
+            left += needed(step)
+    return list(found)
 
 
 def mining(refined: Recipe) -> Mining:
