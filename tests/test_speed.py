@@ -59,6 +59,11 @@ def test_a_measure_that_fails_is_a_sentence(tmp_path):
         speed.measured("/bin/false", "loop", TINY, tmp_path)
 
 
+def test_a_python_that_is_not_there_is_a_sentence(tmp_path):
+    with pytest.raises(speed.BenchmarkFailedError, match=r"^/nowhere/python cannot be started: "):
+        speed.measured("/nowhere/python", "vllm", TINY, tmp_path)
+
+
 def test_prompts_are_about_as_long_as_asked_for_and_begin_alike():
     texts = work.examples(TINY)
     assert len(set(texts)) == TINY.prompts

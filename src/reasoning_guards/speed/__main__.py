@@ -53,15 +53,18 @@ def measured(python: str, what: str, size: Size, folder: Path) -> dict[str, floa
     """What one measure found, in a process of its own.
 
     Raises:
-        BenchmarkFailedError: with the last line that it wrote.
+        BenchmarkFailedError: with the last line that it wrote, or if there is no such Python.
     """
     arguments = [what, size.model_dump_json(), str(folder)]
-    done = subprocess.run(  # noqa: S603
-        [python, "-m", "reasoning_guards.speed.measures", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603
+            [python, "-m", "reasoning_guards.speed.measures", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise BenchmarkFailedError(f"{python} cannot be started: {error.strerror}.") from None
     if done.returncode != 0:
         last = (done.stderr.strip() or "nothing was said").splitlines()[-1]
         raise BenchmarkFailedError(f"The measure {what!r} failed under {python}: {last}")
@@ -170,7 +173,7 @@ def _machine(size: Size) -> str:
 def main() -> int:
     """Measure, and write the page's part into the file that is named."""
     size = Size(device="cuda" if devices.visible() else "cpu")
-    python = os.environ.get("REASONING_GUARDS_VLLM_PYTHON", sys.executable)
+    python = os.environ.get("REASONING_GUARDS_VLLM_PYTHON") or sys.executable
     try:
         found = run(size, python)
     except UserError as error:
