@@ -49,7 +49,8 @@ def test_what_is_trained_from_a_folder_is_made_anew_when_its_files_change(model:
     ("kept", "said"),
     [
         ((), "lacks a config.json"),
-        (("config.json",), "lacks weights"),
+        (("config.json",), "lacks weights as safetensors"),
+        (("config.json", "pytorch_model.bin", "tokenizer.json"), "lacks weights as safetensors"),
         (("config.json", "model.safetensors"), "lacks a tokenizer"),
     ],
 )
@@ -63,6 +64,17 @@ def test_a_folder_without_a_whole_model_is_refused_in_one_sentence(
     assert "\n" not in str(caught.value)
     with pytest.raises(backbones.NoModelError, match=r"no model in \./nowhere"):
         backbones.located("./nowhere", "main")
+
+
+def test_weights_that_are_a_pickle_are_not_loaded(model: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    given = AutoModelForCausalLM.from_pretrained(model)
+    given.config.save_pretrained(tmp_path)
+    torch.save(given.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(OSError, match="safetensors"):
+        backbones.load(str(tmp_path), None, "float32")
 
 
 def test_an_own_model_is_a_row_beside_the_guards_in_each_mode(model: Path) -> None:

@@ -300,7 +300,7 @@ def test_a_slow_teacher_is_kept_busy_in_memory_that_does_not_grow(tmp_path: Path
     from bench_distil import measure
 
     measure(tmp_path / "warm.jsonl", 8, 8, 0.0)
-    assert measure(tmp_path / "a.jsonl", 128, 64, 4.0).share_of_ideal >= 0.5  # of a busy machine
+    assert measure(tmp_path / "a.jsonl", 128, 64, 4.0).share_of_ideal >= 0.75  # of a busy machine
     tracemalloc.start()
     few, many = (measure(tmp_path / f"{n}.jsonl", n, 32, 0.0).grown_bytes for n in (64, 512))
     tracemalloc.stop()

@@ -53,7 +53,7 @@ def for_seed(name: str, seed: int, seeds: Sequence[int]) -> str:
 
 _PARTS = {
     "a config.json": ["config.json"],
-    "weights": ["*.safetensors", "*.bin"],
+    "weights as safetensors": ["*.safetensors"],  # other formats can run code when they are loaded
     "a tokenizer": ["tokenizer*"],
 }
 
@@ -107,7 +107,7 @@ def load(name: str, revision: str | None, precision: Precision) -> Any:
 
     dtype = getattr(torch, precision)
     model: Any = AutoModelForCausalLM.from_pretrained(
-        name, revision=revision or "main", dtype=dtype
+        name, revision=revision or "main", dtype=dtype, use_safetensors=True
     )
     config = model.config.get_text_config()
     if config is model.config:

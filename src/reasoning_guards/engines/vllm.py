@@ -20,6 +20,7 @@ def settings(max_length: int, resources: Resources, precision: Precision) -> dic
     """The arguments of vLLM's `EngineArgs`, but for the model."""
     given: dict[str, Any] = {
         "max_model_len": max_length,
+        "load_format": "safetensors",  # other formats can run code when they are loaded
         "enable_prefix_caching": True,
         "tensor_parallel_size": resources.tensor_parallel,
         "dtype": precision,
