@@ -1,5 +1,6 @@
 """Models in folders: found by their path, known by their files, refused in one sentence."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,12 @@ def test_an_own_model_is_a_row_beside_the_guards_in_each_mode(model: Path) -> No
     study = chapters.rq1_efficacy(profile)
     assert {"own_mine", "own_mine_r"} < set(chapters.efficacy.rows(study))
     assert not {"null_nr", "null_r"} & set(chapters.efficacy.rows(study))
+
+
+def test_two_models_whose_rows_would_have_one_name_are_refused(model: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(model, tmp_path / "elsewhere" / model.name)
+    with pytest.raises(released.NoReleasedGuardsError, match="both be the row 'own_mine': give"):
+        chapters.rq1_efficacy(Profile(released=[f"own:{model}", f"own:{other}"]))
 
 
 def test_own_without_a_model_is_refused() -> None:

@@ -30,10 +30,10 @@ def variants(profile: Profile, cells: tuple[Cell, ...]) -> list[Variant]:
     Raises:
         guards.UnknownGuardError: if the profile names one that is not known.
         backbones.NoModelError: if a folder is named that holds none.
-        NoReleasedGuardsError: if "own" comes without a model.
+        NoReleasedGuardsError: if "own" comes without a model, or two rows would have one name.
     """
     rows = []
-    for given in profile.released:
+    for given in dict.fromkeys(profile.released):
         name, _, model = given.partition(":")
         backbone, label, modes, taxonomy = _asked(profile, name, model)
         of_guard = [
@@ -52,6 +52,12 @@ def variants(profile: Profile, cells: tuple[Cell, ...]) -> list[Variant]:
                     cells=tuple(of_guard),
                 )
             )
+    names = [row.name for row in rows]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise NoReleasedGuardsError(
+            f"Two of `released` would both be the row {twice[0]!r}: give models that are asked "
+            "alike folders of different names."
+        )
     return rows
 
 
