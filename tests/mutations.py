@@ -49,6 +49,20 @@ MUTATIONS = (
         "test_memory.py",
     ),
     Mutation(
+        "each of several GPUs is reckoned with the whole batch",
+        "memory.py",
+        "sft.batch_size // gpus)",
+        "sft.batch_size)",
+        "test_memory.py",
+    ),
+    Mutation(
+        "the plan's check leaves out what values wait for",
+        "access.py",
+        "    made = with_needed(value for study in studies for value in study.values())",
+        "    made = [value for study in studies for value in study.values()]",
+        "test_memory.py",
+    ),
+    Mutation(
         "writing answers reads no keys and values",
         "costs.py",
         "    read = shape.weights(profile.precision) + rows * cache",

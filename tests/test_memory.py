@@ -237,6 +237,10 @@ def test_splitting_and_adapters_of_a_profile_count():
     assert adapted[name].gib < 0.2 * whole.gib
     assert "reference" not in adapted[name.replace("Training", "DPO")].parts
     assert "reference" in needs()[name.replace("Training", "DPO")].parts
+    held = needs(HUB.model_copy(update={"lora_rank": 32, "dpo_reference": "backbone"}))
+    assert held[name.replace("Training", "DPO")].parts["reference"] == pytest.approx(
+        LLAMA.weights("bfloat16") / memory.GIB
+    )
 
 
 def test_adapters_are_as_many_as_peft_makes():
@@ -269,6 +273,21 @@ def test_runs_of_grpo_that_take_something_else_are_told_apart():
     assert ["reference" in found[run].parts for run in runs] == [True, False, True]
     adapted = needs(profile.model_copy(update={"lora_rank": 8}), chapters.appendix_grpo)
     assert [what for what in adapted if what.startswith("GRPO")] == [name.format(4), name.format(8)]
+
+
+def test_what_writes_grpos_answers_counts_as_far_as_a_step_takes_less():
+    def parts(**changes):
+        profile = HUB.model_copy(update=changes)
+        found = needs(profile, chapters.appendix_grpo)
+        return found[f"GRPO of {HUB.backbone}, groups of 4"].parts
+
+    served = parts(grpo_engine="vllm", lora_rank=8)
+    awake = LLAMA.weights("bfloat16") + 4 * LLAMA.cache(HUB.max_length, "bfloat16")
+    passing = served["gradients"] + served["logits"] + served["activations"]
+    assert served["rollouts"] > 0
+    assert served["rollouts"] + passing == pytest.approx(awake / memory.GIB + 2)
+    assert parts(grpo_engine="vllm")["rollouts"] == 0
+    assert "rollouts" not in parts(lora_rank=8)
 
 
 @pytest.mark.parametrize("path", sorted(PARAMS.glob("*.yaml")), ids=lambda path: path.stem)

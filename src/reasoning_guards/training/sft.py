@@ -18,7 +18,7 @@ CHECKPOINT_SHARE = 0.2  # of all steps between two checkpoints that a killed run
 
 
 class DevicesError(UserError):
-    """A training does not see the devices that it is to take, or they cannot share its batch."""
+    """A training sees other devices than it is to take."""
 
 
 def train(recipe: Recipe, folder: Path, resources: Resources) -> dict[str, Any]:
