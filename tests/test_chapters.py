@@ -139,7 +139,10 @@ def test_the_papers_grid_for_grpo_varies_one_setting_at_a_time_from_the_guard_of
     assert len(runs) == 11
     assert list(study.variants["grpo"].guards) == profile.seeds[: profile.grpo_seeds]
     first = study.variants["grpo"].guards[0].refinement
+    assert profile.control_seeds < profile.grpo_seeds
     for name in runs:
+        if name != "grpo":
+            assert len(study.variants[name].guards) == profile.control_seeds
         guard = study.variants[name].guards[0]
         assert guard.start == study.variants["r_5k"].guards[0]
         assert guard.n_train == 5000
