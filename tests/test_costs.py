@@ -46,6 +46,13 @@ def test_each_answer_beside_others_reads_its_own_keys_and_values():
     assert twenty - alone == pytest.approx(more, rel=0.01)
 
 
+def test_where_many_answers_share_what_is_read_their_arithmetic_is_what_takes_long():
+    light = replace(LLAMA, kv_heads=1)
+    assert costs.at_once(HUB, light, 256, 700) == 256
+    short, long = (costs.answering_seconds(HUB, light, 1, 256, length) for length in (100, 101))
+    assert long - short == pytest.approx(256 * 2 * light.active / (0.5 * 312e12))
+
+
 def test_prompts_cost_arithmetic_once_for_all_their_answers():
     one, four = (costs.answering_seconds(HUB, LLAMA, 1000, 1000 * n, 20) for n in (1, 4))
     assert one < four < 2 * one
@@ -95,3 +102,13 @@ def test_on_a_cpu_only_the_rates_of_a_core_count():
     assert costs.hours(Profile(), value) == pytest.approx(12 * 72 / 4e3 / 3600)
     read = Probability.of(value)
     assert costs.hours(Profile(), read) == pytest.approx(costs.hours(Profile(), value))
+
+
+def test_optimising_takes_three_times_what_learning_from_as_many_sequences_does():
+    profile = Profile(n_mined=1000, dpo_pairs=4, epochs_dpo=2, grpo_groups=[4], epochs_grpo=5)
+    for study, name, of_each in (
+        (chapters.rq6_difficult_samples(profile), "dpo", 4 * 2),
+        (chapters.appendix_grpo(profile), "grpo", 4 * 5),
+    ):
+        recipe = study.variants[name].guards[0]
+        assert costs.sequences(recipe) == 3 * of_each * 150

@@ -190,6 +190,13 @@ def test_full_fine_tuning_of_8b_takes_several_gpus_or_adapters():
     assert gib(LLAMA, gpus=8) < gib(LLAMA, gpus=4) < gib(LLAMA, gpus=2) < gib(LLAMA)
 
 
+def test_gpus_that_share_a_training_gather_what_they_compute_with():
+    """Two layers, the gradient of one, and embedding and output layer with theirs, in bfloat16."""
+    shared = memory.training(LLAMA, settings(), GPU, gpus=8)["weights"] * memory.GIB
+    gathered = 2 * (3 * 218_112_000 + 2 * 2 * 128_256 * 4096)
+    assert shared == pytest.approx(4 * LLAMA.loaded / 8 + gathered)
+
+
 def test_checkpointing_longer_texts_and_a_reference_count():
     without = GPU.model_copy(update={"gradient_checkpointing": False})
     kept = memory.training(LLAMA, settings(), without)["activations"]

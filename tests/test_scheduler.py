@@ -277,6 +277,9 @@ def test_a_step_that_is_to_span_more_gpus_than_there_are_is_refused(workers, mon
     spanning = GPU.model_copy(update={name: 4})
     with pytest.raises(local.TooFewDevicesError, match=rf"{name} is 4, but .* only 2 GPUs"):
         scheduler.run(ASKED, spanning, 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(local.TooFewDevicesError, match="set it to 1 or less"):
+        scheduler.run(ASKED, spanning, 1)
     assert workers.made == []
 
 
