@@ -95,6 +95,7 @@ bench: .venv/made .venv-vllm/made
 
 # Chromium as Debian ships it, and what drives it. Only the targets below need them.
 BOOK := _build/test/smoke/pages/_build/html
+HAS_BOOK = test -d $(BOOK) || { echo "There is no book in $(BOOK): run make test first." >&2; exit 1; }
 browser/node_modules/made: browser/package-lock.json
 	@lacks=$$(for tool in chromium node npm; do command -v $$tool >/dev/null || echo $$tool; done | sed s/node$$/nodejs/); \
 	if [ -n "$$lacks" ]; then \
@@ -111,7 +112,7 @@ browser/node_modules/made: browser/package-lock.json
 
 # The book that `make test` built, as its readers meet it: every page, light and dark.
 test-browser: .venv/made browser/node_modules/made
-	@test -d $(BOOK) || { echo "There is no book in $(BOOK): run make test first." >&2; exit 1; }
+	@$(HAS_BOOK)
 	$(BIN)/pytest -m browser tests/test_browser.py
 	@node browser/check.mjs $(BOOK)
 	@node browser/explorer.mjs $(BOOK)
@@ -120,6 +121,7 @@ test-browser: .venv/made browser/node_modules/made
 
 # Every page at 1280 and 375 pixels, light and dark, in _build/screenshots.
 screenshots: browser/node_modules/made
+	@$(HAS_BOOK)
 	@node browser/screenshots.mjs $(BOOK) _build/screenshots
 
 # Stores the smoke profile's outputs in the notebooks; nbval compares against them.

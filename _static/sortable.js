@@ -1,6 +1,7 @@
 /* Tables of class "sortable": a click on a heading, or Enter on it, sorts by that column.
    Rows of the foot stay where they are. Where a table is wider than the page, a line says so. */
 document.addEventListener("DOMContentLoaded", () => {
+  const number = (text) => parseFloat(text.replace(/(?<=\d),(?=\d{3})/g, "")); // 5,000 is no 5
   for (const table of document.querySelectorAll("table.sortable")) {
     const headings = [...table.tHead.rows[0].cells];
     headings.forEach((heading, column) => {
@@ -15,7 +16,7 @@ document.addEventListener("DOMContentLoaded", () => {
         const text = (row) => row.cells[column].textContent;
         const numeric = new Intl.Collator("en", { numeric: true }).compare;
         const compare = (a, b) => {
-          const difference = parseFloat(text(a)) - parseFloat(text(b));
+          const difference = number(text(a)) - number(text(b));
           return Number.isNaN(difference) ? numeric(text(a), text(b)) : difference;
         };
         const rows = [...table.tBodies[0].rows].sort(compare);

@@ -1,6 +1,6 @@
 // A built book in Debian's Chromium: its pages, and how they are opened.
 import { readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -10,7 +10,6 @@ export const launch = () =>
 /** Paths of the book's pages, below its root; what lies in _static are the theme's own pieces. */
 export function pages(root) {
   return readdirSync(root, { recursive: true })
-    .map((path) => relative(".", path))
     .filter((path) => path.endsWith(".html") && !path.startsWith("_"))
     .sort();
 }

@@ -67,6 +67,21 @@ async function sortable(page, path) {
   if (up.join() !== down.reverse().join()) wrong.add(`${path}: a long table is not sorted by the keyboard`);
 }
 
+/** Each heading of a long table sorts numbers by their size. */
+async function bySize(page, path) {
+  const columns = await page.evaluate(() =>
+    [...document.querySelectorAll("table.sortable thead button")].map((button) => {
+      button.click();
+      const heading = button.parentElement;
+      return [...heading.closest("table").tBodies[0].rows].map((row) => row.cells[heading.cellIndex].textContent);
+    }),
+  );
+  for (const column of columns) {
+    const sizes = column.map((text) => (text ? Number(text.replace(/(?<=\d),(?=\d{3})/g, "")) : NaN));
+    if (sizes.some((size, row) => size < sizes[row - 1])) wrong.add(`${path}: not sorted by size: ${column.join(" ")}`);
+  }
+}
+
 async function narrow(page, path) {
   await page.setViewportSize({ width: PHONE, height: 800 });
   const { width, widest } = await page.evaluate(() => ({
@@ -123,6 +138,7 @@ await inTurn(all, async (path) => {
     if (theme === "light") {
       await read(page, path);
       if (path !== "index.html") await reachable(page, path);
+      await bySize(page, path);
       await sortable(page, path);
       await narrow(page, path);
       const bytes = statSync(join(root, path)).size;

@@ -1,8 +1,8 @@
 // The book as one file: node one_file.mjs FILE. It asks for nothing else, and what is in it leads to what is in it.
 import assert from "node:assert/strict";
-import { mkdtempSync, copyFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { blank, launch } from "./book.mjs";
 
@@ -38,6 +38,7 @@ await page.setViewportSize({ width: 375, height: 800 });
 const width = await page.evaluate(() => document.documentElement.scrollWidth);
 if (width > 375) wrong.push(`${width} pixels wide on a phone`);
 await browser.close();
+rmSync(dirname(file), { recursive: true });
 assert.deepEqual([...new Set(wrong)], []);
 assert.ok(found.chapters > 20 && found.inside > 200, JSON.stringify(found));
 console.log(`The one file: ${found.chapters} pages, ${found.inside} links inside, and nothing asked for (theme now ${theme}).`);

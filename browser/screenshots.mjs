@@ -14,7 +14,10 @@ await inTurn(jobs, async ([path, width, theme]) => {
   const page = await blank(browser, theme, width);
   await page.goto(address(root, path), { waitUntil: "load" });
   const name = `${path.replaceAll("/", "-").replace(".html", "")}-${width}-${theme}.png`;
-  await page.screenshot({ path: join(folder, name), fullPage: true });
+  // For the whole page Chromium resizes the window: by way of the narrow layout, from which the theme
+  // slides the sidebar back, and all that stands beside it.
+  const style = "* { transition: none !important }";
+  await page.screenshot({ path: join(folder, name), fullPage: true, style });
   await page.context().close();
 });
 await browser.close();

@@ -134,6 +134,7 @@ def test_what_is_shown_adds_up_and_finds_most_failures(cached: Path) -> None:
     assert not side_by_side.loc["rule, first answers", "Rejected by filters"].startswith("0.00")
     page = distilled.examples(shown, rejected=True).data
     assert page.count("<details>") == distilled.SHOWN
+    assert distilled.by_budget(shown).run == identity(shown.spec)
 
 
 @pytest.mark.parametrize("world", ["embedded", "hub"])

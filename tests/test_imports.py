@@ -1,6 +1,7 @@
 """Imports: quick where a notebook or the command line starts, and downward in the order below."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,18 @@ def test_no_module_takes_anothers_private_names(name, path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
             assert not [alias.name for alias in node.names if alias.name.startswith("_")]
+
+
+def test_the_table_for_contributors_has_each_module_below_what_it_imports():
+    lines = (SOURCES.parent / "CONTRIBUTING.md").read_text().splitlines()
+    firsts = [line.split("|")[1] for line in lines if line.startswith("| `")]
+    rows = {
+        name: row for row, first in enumerate(firsts) for name in re.findall(r"`(\w+)/?`", first)
+    }
+    assert rows.keys() - {"templates"} == set(HEIGHT)
+    for name, path in MODULES:
+        for other in map(top, imported(path)):
+            assert rows[other] <= rows[top(name)], f"{name} imports {other}, which is below it"
 
 
 def loaded_by(*names):

@@ -116,6 +116,7 @@ def test_the_download_and_the_table_hold_the_scorecard(shown):
         "rq1_average",
         *shown.loc["rq1_average"],
     ]
+    assert "\n" not in html
 
 
 def test_texts_in_the_table_are_escaped(shown):

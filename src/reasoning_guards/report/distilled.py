@@ -12,7 +12,7 @@ from reasoning_guards.chapters import benchmarks
 from reasoning_guards.distil import sentences
 from reasoning_guards.distil.attempts import Outcome
 from reasoning_guards.distil.releases import Part
-from reasoning_guards.distil.spec import Stage
+from reasoning_guards.distil.spec import Stage, identity
 from reasoning_guards.distil.tally import tally
 from reasoning_guards.distillation import answered, asking
 from reasoning_guards.distillation.answered import Found
@@ -176,7 +176,10 @@ def _percent(labels: Sequence[bool]) -> str:
 
 
 def by_budget(shown: Found) -> Drawing:
-    """Words of the kept traces by their budget: mean and middle half (paper, Figure 5)."""
+    """Words of the kept traces by their budget: mean and middle half (paper, Figure 5).
+
+    Its run is the distillation's identity, since what a teacher wrote is of no study.
+    """
     words: dict[Stage, list[int]] = {}
     for (_, stage), outcomes in shown.outcomes.items():
         counted = [len(o.trace.split()) for o in outcomes if o.trace]
@@ -203,4 +206,4 @@ def by_budget(shown: Found) -> Drawing:
 
     said = "; ".join(f"{stage}: {row['Mean']:.0f}" for stage, row in data.iterrows())
     alt = f"Mean words of a trace by the sentences that it may have: {said}."
-    return drawing.draw(plot, 3.2, alt, data, "traces_by_budget")
+    return drawing.draw(plot, 3.2, alt, data, "traces_by_budget", identity(shown.spec))

@@ -3,8 +3,7 @@
 A reward for right verdicts can be had without judging better: by saying harmful always where
 misses cost more, or hardly ever where few of the rewarded examples are harmful; by a verdict
 without reasoning, or by reasoning that is a mere form, the same under whatever is judged. Each is
-looked for in the answers to the test sets, none of which was
-rewarded.
+looked for in the answers to the test sets, none of which was rewarded.
 """
 
 from collections.abc import Mapping, Sequence
