@@ -52,11 +52,15 @@ def pairs(rows: Sequence[Row], names: Sequence[str], most: int, seed: int) -> li
         NothingDifficultError: if there are none.
     """
     rng = random.Random(f"pairs/{seed}")
+    texts: dict[str, dict[str, Row]] = {name: {} for name in names}
+    for row in rows:
+        if row["example"] in texts:
+            texts[row["example"]][row["text"]] = row
     found = []
     for name in names:
-        texts = {row["text"]: row for row in rows if row["example"] == name}
-        right = [row for row in texts.values() if is_right(row) and row["finish"] == "stop"]
-        wrong = [row for row in texts.values() if not is_right(row)]
+        answers = texts[name].values()
+        right = [row for row in answers if is_right(row) and row["finish"] == "stop"]
+        wrong = [row for row in answers if not is_right(row)]
         of_name = list(itertools.product(right, wrong))
         rng.shuffle(of_name)
         found += of_name[:most]
