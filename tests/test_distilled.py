@@ -1,5 +1,6 @@
 """Distilling in the embedded world, training on what came out, and what is shown of it."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from reasoning_guards import artifacts, cli, traces
 from reasoning_guards.distil import annotation, quality, releases
 from reasoning_guards.distil.answers import Answer
 from reasoning_guards.distil.attempts import Item, Outcome, question
+from reasoning_guards.distil.client import Endpoint
 from reasoning_guards.distil.releases import NoDistilledTracesError
 from reasoning_guards.distil.spec import Distillation, identity
 from reasoning_guards.distil.store import Store
@@ -103,6 +105,20 @@ def test_what_was_not_distilled_is_refused_in_one_sentence(cached: Path) -> None
     ]
     with pytest.raises(NoDistilledTracesError, match="None of the"):
         releases.traces(name, None, relabelled)
+
+
+def test_another_model_judges_at_its_own_endpoint_or_at_the_teacher_s() -> None:
+    def endpoint(**urls: str) -> str:
+        named = {"teacher_model": "t", "judge_model": "j"} | urls
+        with ExitStack() as stack:
+            asker = asking.askers(PROFILE.model_copy(update=named), ["j"], stack)["j"]
+        assert isinstance(asker, Endpoint)
+        return asker.url
+
+    assert endpoint(teacher_url="http://t/v1") == "http://t/v1"
+    assert endpoint(teacher_url="http://t/v1", judge_url="http://j/v1") == "http://j/v1"
+    with pytest.raises(asking.NoEndpointError, match="The judge 'j' has no endpoint"):
+        endpoint()
 
 
 def test_filters_and_versions_are_part_of_a_distillation_s_identity(

@@ -52,6 +52,15 @@ def test_shares_are_of_the_answers_to_the_safety_cells(monkeypatch):
     }
 
 
+def test_reasoning_that_two_guards_share_is_no_form(monkeypatch):
+    said = SAYS.format("harmful", "it asks for harm")
+    frame, texts = answers(("a", True, True, said), ("b", True, True, said))
+    monkeypatch.setattr(Study, "texts", lambda self, name: texts)
+    assert hacking.shares(STUDY, {"grpo": frame}, "grpo")["same"] == 1
+    frame["seed"] = [0, 1, 0, 1]
+    assert hacking.shares(STUDY, {"grpo": frame}, "grpo")["same"] == 0
+
+
 @pytest.mark.parametrize(
     ("after", "signs"),
     [
