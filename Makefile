@@ -84,8 +84,15 @@ test:
 # A Slurm of one node, as Debian ships it, which the tests start and end: two minutes, after forty
 # seconds for packages of 3 MB.
 test-slurm: .venv/made
-	@PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null || { apt-get update -qq && \
-		apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null; }
+	@if ! PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "The Slurm tests need slurmctld, slurmd, slurm-client and munge, and only root on Debian can have them installed: install them, and run this again." >&2; \
+			exit 1; \
+		fi; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+			slurmctld slurmd slurm-client munge >/dev/null; \
+	fi
 	$(BIN)/pytest tests/test_slurm.py
 
 # How fast the work is, as ratios on this machine, for the book's status page: about half an hour, and
@@ -129,7 +136,7 @@ outputs: .venv/made
 	rm -rf _build/outputs
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/outputs/cache $(BIN)/reasoning-guards run --profile smoke
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/outputs/cache \
-		$(BIN)/jupyter execute --inplace --NotebookClient.record_timing=False notebooks/*.ipynb
+		$(BIN)/python tests/outputs.py notebooks/*.ipynb
 
 clean:
 	rm -rf _build .venv .venv-vllm .pytest_cache .mypy_cache .ruff_cache .hypothesis

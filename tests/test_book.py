@@ -1,5 +1,6 @@
 """The book: its banner, and what stops it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,28 @@ def test_an_unknown_chapter_is_answered_with_the_nearest(repository):
     shutil.copy(ROOT / "notebooks" / "rq1_efficacy.ipynb", repository / "notebooks")
     with pytest.raises(book.UnknownChapterError, match="did you mean 'rq1_efficacy'"):
         book.execute("rq1_eficacy", Profile(), repository, print)
+
+
+@pytest.mark.parametrize("there", [{"profile": "smoke"}, {"profile": "cpu", "seeds": [5]}, None])
+def test_one_file_is_made_of_a_book_of_its_parameters_that_was_built_to_its_end(
+    repository, monkeypatch, there
+):
+    profile = Profile(profile="cpu", seeds=[4])
+    pages = repository / "cpu" / "pages" / "_build" / "html"
+    asked, packed = [], []
+    monkeypatch.setattr(book, "build", lambda *wanted: asked.append(wanted[0]))
+    monkeypatch.setattr(book.onefile, "write", lambda pages, names, target: packed.append(pages))
+    pages.mkdir(parents=True)
+    if there:
+        record = {"profile": Profile(**there).model_dump(mode="json")}
+        (pages / "provenance.json").write_text(json.dumps(record))
+    book.one_file(profile, repository, print)
+    assert asked == [profile]
+    record = {"profile": profile.model_dump(mode="json")}
+    (pages / "provenance.json").write_text(json.dumps(record))
+    book.one_file(profile, repository, print)
+    assert asked == [profile]
+    assert packed == [pages.resolve()] * 2
 
 
 def test_the_questions_chapters_bear_the_questions_numbers():

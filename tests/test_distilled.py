@@ -14,7 +14,7 @@ from reasoning_guards.distil.client import Endpoint
 from reasoning_guards.distil.releases import NoDistilledTracesError
 from reasoning_guards.distil.spec import Distillation, identity
 from reasoning_guards.distil.store import Store
-from reasoning_guards.distillation import asking
+from reasoning_guards.distillation import answered, asking, examining
 from reasoning_guards.distillation.answered import Found
 from reasoning_guards.distillation.sources import Source
 from reasoning_guards.examples import Example, Policy
@@ -130,6 +130,19 @@ def test_filters_and_versions_are_part_of_a_distillation_s_identity(
     before = identity(spec)
     monkeypatch.setattr("reasoning_guards.distil.sentences.version", lambda: "another 1")
     assert identity(spec) != before
+
+
+def test_what_the_rule_answered_about_another_world_is_not_taken_for_its_answer_about_this_one(
+    cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stores() -> set[Path]:
+        rule = answered.open_store(Distillation(teacher="rule", failures=0.1))
+        model = answered.open_store(Distillation(teacher="m"))
+        return {rule.path, examining.open_store("rule").path, model.path}
+
+    before = stores()
+    monkeypatch.setattr(corpora, "WORLD_VERSION", 99)
+    assert len(before | stores()) == 5  # a model's answers do not hang on our world
 
 
 def test_what_is_shown_adds_up_and_finds_most_failures(cached: Path) -> None:

@@ -117,6 +117,11 @@ def test_stores_no_path_of_a_machine(path):
         assert folder not in text
 
 
+@every_notebook
+def test_stores_no_times_that_would_differ_in_every_run(path):
+    assert not any("execution" in cell.metadata for cell in nbformat.read(path, 4).cells)
+
+
 # Whoever imports one of these, or asks the network for anything, fails.
 SHUT = """
 import socket, sys

@@ -37,6 +37,8 @@ def test_nothing_is_best_that_most_rows_share_and_rows_apart_do_not_compete():
     assert len(starred(of_run({"F1": ["0", "1", "0", "2"]}, {"F1": "min"}))) == 2
     html = of_run({"F1": ["0.5", "0.6", "12"]}, {"F1": "max"}, ["c"])
     assert starred(html) == ["0.6"]
+    first = of_run({"F1": ["12", "0.5", "0.6"]}, {"F1": "max"}, ["a"])
+    assert starred(first) == ["0.6"]
     assert re.search(r"<tfoot><tr><th scope=\"row\">c</th>", html)
 
 

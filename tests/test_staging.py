@@ -54,6 +54,20 @@ def test_a_chapter_says_below_its_title_how_it_is_run_again_and_at_what_cost(fol
     assert "Profile `gpu`" in box
 
 
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (0.5, "about 30.0 minutes"),
+        (1.2, "about 1 hour "),
+        (1.6, "about 2 hours "),
+        (40, "about 40 hours "),
+    ],
+)
+def test_the_cost_of_a_chapter_is_said_in_words(monkeypatch, hours, said):
+    monkeypatch.setattr(plan, "cost", lambda study: plan.Cost(hours, "assumed", 0, 3))
+    assert said in staging.rerun_box(STUDY)
+
+
 def test_a_page_without_a_study_has_no_box_and_both_say_what_they_are_made_from(folder):
     assert len(cells(folder, "prompts")) == 3
     assert "executed in 3 s" in cells(folder, "prompts")[-1]

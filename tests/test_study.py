@@ -405,6 +405,13 @@ def test_the_plan_of_gpus_says_what_has_room_on_the_profiles_card():
     )
 
 
+def test_the_plan_says_so_where_the_room_of_a_model_is_not_known():
+    unheard = {"backbone": "own/unheard-of", "second_backbone": "own/unheard-of"}
+    profile = HUB.model_copy(update={"card": "H200", **unheard})
+    (line,) = (line for line in plan.text(profile).splitlines() if line.startswith("Memory"))
+    assert "not known of own/unheard-of" in line
+
+
 def test_the_plan_is_shown_without_loading_a_model_library():
     shown = subprocess.run(
         [

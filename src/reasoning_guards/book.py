@@ -5,6 +5,7 @@ staged pages and executed notebooks, `pages` what is built from them.
 """
 
 import difflib
+import json
 import logging
 import os
 import shutil
@@ -24,6 +25,8 @@ from reasoning_guards.params import Profile
 Report = Callable[[str], None]
 
 _PAGES = "pages"
+# Among the pages of a book that was built to its end: what they were made from.
+_RECORD = "provenance.json"
 # Its module runs nothing by itself, and its script may not be on the path.
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -129,6 +132,7 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
     page = built / "_build" / "html" / "index.html"
     finishing.finish(page.parent)
     if done.returncode != 0 or not page.is_file():
+        (page.parent / _RECORD).unlink(missing_ok=True)
         log = stage.parent / "build.log"
         log.write_text(done.stdout + done.stderr)
         complaints = [line for line in log.read_text().splitlines() if "WARNING" in line]
@@ -138,7 +142,7 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
 
 
 def one_file(profile: Profile, output: Path, report: Report) -> Path:
-    """The whole book in one file, from the pages that are there; without any they are built.
+    """The whole book in one file, from pages that are there whole, or else are built first.
 
     Returns:
         The file.
@@ -148,13 +152,21 @@ def one_file(profile: Profile, output: Path, report: Report) -> Path:
     """
     folder = (output / profile.profile).resolve()
     pages = folder / _PAGES / "_build" / "html"
-    if not pages.is_dir():
+    if not _is_built(pages, profile):
         build(profile, output, report)
     contents = yaml.safe_load(Path("_toc.yml").read_text())
     chapters = [page["file"] for part in contents["parts"] for page in part["chapters"]]
     target = folder / "reasoning-guards.html"
     onefile.write(pages, [contents["root"], *chapters], target)
     return target
+
+
+def _is_built(pages: Path, profile: Profile) -> bool:
+    """Whether a book of these parameters was built to its end."""
+    record = pages / _RECORD
+    if not record.is_file():
+        return False
+    return bool(json.loads(record.read_text())["profile"] == profile.model_dump(mode="json"))
 
 
 def _fold_parameters(notebook: Path) -> None:

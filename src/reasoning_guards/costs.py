@@ -37,8 +37,11 @@ EXAMPLES = {
     "allenai/wildguardmix": 86_759,
     "nvidia/Aegis-AI-Content-Safety-Dataset-2.0": 30_007,
     "nvidia/CantTalkAboutThis-Topic-Control-Dataset": 8_712,
+    "synthetic/meadow": 4_000,
+    "synthetic/orchard": 4_000,
     "synthetic/lanes": 1_000,
 }
+OTHERWISE = 4_000  # of a training set that is not published
 DIFFICULT = 0.15  # of what is mined: the paper's guard judges 85 % right each time (section 5.6)
 CELL_EXAMPLES = {"hub": 1_300, "embedded": 280}
 # Of a card's best, assumed.
@@ -123,9 +126,9 @@ def shape_of(model: str) -> Architecture:
 
 def examples(recipe: Recipe) -> int:
     """What is learnt from in an epoch."""
-    of_set = recipe.n_train or EXAMPLES.get(recipe.train_set, 4000)
+    of_set = recipe.n_train or EXAMPLES.get(recipe.train_set, OTHERWISE)
     if recipe.mix is not None:
-        added = recipe.mix.examples or EXAMPLES.get(recipe.mix.dataset, 4000)
+        added = recipe.mix.examples or EXAMPLES.get(recipe.mix.dataset, OTHERWISE)
         of_set += added if recipe.mix.ratio is None else round(of_set * recipe.mix.ratio)
     return (2 if recipe.dual == "both" else 1) * of_set
 
@@ -140,7 +143,7 @@ def sequences(recipe: Recipe) -> int:
 
 def mined(value: Mining) -> int:
     """How many examples are mined."""
-    return value.mined.examples or EXAMPLES.get(value.guard.train_set, 4000)
+    return value.mined.examples or EXAMPLES.get(value.guard.train_set, OTHERWISE)
 
 
 def training_tokens(profile: Profile, recipe: Recipe) -> int:

@@ -84,7 +84,10 @@ def text(profile: Profile) -> str:
 def _room_lines(profile: Profile, studies: Sequence[Study]) -> list[str]:
     if profile.device == "cpu":
         return []
-    return ["Memory of each GPU, in GiB:", room(profile, studies).to_string(na_rep="–")]
+    needed = room(profile, studies)
+    if needed.empty:
+        return [f"Memory of each GPU: not known of {profile.backbone}, whose shape is not at hand."]
+    return ["Memory of each GPU, in GiB:", needed.to_string(na_rep="–")]
 
 
 def room(profile: Profile, studies: Sequence[Study]) -> pd.DataFrame:

@@ -6,15 +6,9 @@ profile's, per million tokens; 0 is a server of one's own, whose cost is its hou
 
 import pandas as pd
 
+from reasoning_guards import costs
 from reasoning_guards.params import Profile
 
-# Training examples as published, for sets that are taken whole.
-EXAMPLES = {
-    "allenai/wildguardmix": 86_759,
-    "nvidia/Aegis-AI-Content-Safety-Dataset-2.0": 30_007,
-    "synthetic/meadow": 4_000,
-    "synthetic/orchard": 4_000,
-}
 PILOT = 5_000
 BUDGETS = 10
 # Tokens a question and an answer take. A hub trace has 300 (paper §5.3), an interaction and its
@@ -35,7 +29,7 @@ def table(profile: Profile) -> pd.DataFrame:
     Columns: Questions, Tokens in and Tokens out (millions, judging included), Cost (in the currency
     of the prices) and Hours (with `teacher_concurrency` questions in flight).
     """
-    whole = EXAMPLES.get(profile.train_set, PILOT)
+    whole = costs.EXAMPLES.get(profile.train_set, PILOT)
     asked = sum(REJECTED**n for n in range(profile.teacher_rounds))
     rows = {}
     for name, examples in ((f"{PILOT:,} examples", PILOT), (f"all {whole:,}", whole)):

@@ -210,4 +210,4 @@ def _seconds(notebook: Path) -> float:
 def _duration(hours: float) -> str:
     if hours < 1:
         return f"about {60 * hours:.1f} minutes"
-    return f"about {hours:,.0f} hours"
+    return f"about {hours:,.0f} hour{'s' if round(hours) > 1 else ''}"

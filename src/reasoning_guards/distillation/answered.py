@@ -15,6 +15,7 @@ from reasoning_guards.distil.store import Store
 from reasoning_guards.distillation.sources import Source, sources, spec
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
+from reasoning_guards.synthetic import corpora
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def find(profile: Profile) -> Found:
 def open_store(wanted: Distillation) -> Store:
     """The answers of a distillation, by itself or by earlier versions of its filters."""
     name = wanted.teacher.replace("/", "--")
-    if wanted.teacher == RULE:  # what it answers depends on the rate, which no question shows
-        name += f"-{wanted.failures}"
+    if wanted.teacher == RULE:  # what it answers depends on what no question shows
+        name += f"-{wanted.failures}-world-{corpora.WORLD_VERSION}"
     return Store(resources.cache_folder() / "distillations" / name / "answers.jsonl")
 
 

@@ -20,6 +20,7 @@ from reasoning_guards.distillation import answered, asking, gathering
 from reasoning_guards.distillation.sources import spec
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
+from reasoning_guards.synthetic import corpora
 
 
 class NoJudgeError(UserError):
@@ -110,6 +111,8 @@ def readings(profile: Profile, written: Iterable[Trace]) -> list[Reading | None]
 def open_store(judge: str) -> Store:
     """What a judge answered about traces that it read alone, whoever's they are."""
     name = f"alone-{judge.replace('/', '--')}"
+    if judge == RULE:  # it knows the world that traces are of
+        name += f"-world-{corpora.WORLD_VERSION}"
     return Store(resources.cache_folder() / "distillations" / name / "answers.jsonl")
 
 

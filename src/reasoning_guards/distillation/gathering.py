@@ -1,5 +1,6 @@
 """The traces there are to examine, of teachers and of trained guards; nobody is asked."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -21,6 +22,8 @@ from reasoning_guards.recipes import Recipe, TraceSpec
 from reasoning_guards.study import Study, Variant
 from reasoning_guards.training import data
 
+_log = logging.getLogger(__name__)
+
 LEARNT, WRITTEN = "learnt from", "written"
 
 
@@ -33,8 +36,10 @@ def of_teachers(found: Found) -> dict[Stage, dict[str, list[Trace]]]:
             for name, write in _teachers(found, source, stage).items():
                 try:
                     by_teacher[name] = list(write())
-                except UserError:
+                except (traces.NoTracesError, released_traces.NoReleasedTracesError):
                     continue  # it has none for this set, or none of this length
+                except UserError as error:
+                    _log.warning("The traces of %s are left out: %s", name, error)
             by_length[stage] = {name: written for name, written in by_teacher.items() if written}
     return by_length
 

@@ -81,12 +81,13 @@ def html(frame: pd.DataFrame) -> str:
     """The frame as a table that scrolls by itself where it is wide; all texts in it are inert."""
     about = frame.attrs
     name = about.get("name", NAMELESS)
+    apart = [label in about.get("apart", []) for label in frame.index]
+    compared = [place for place, is_apart in enumerate(apart) if not is_apart]
     wins = {
-        column: _winners(frame.drop(index=about.get("apart", []))[column], way)
+        column: {compared[place] for place in _winners(frame[column].iloc[compared], way)}
         for column, way in about.get("best", {}).items()
         if column in frame.columns
     }
-    apart = [label in about.get("apart", []) for label in frame.index]
     body, foot = (
         "".join(
             _row(frame, place, wins) for place, is_apart in enumerate(apart) if is_apart is wanted

@@ -45,7 +45,7 @@ TRAININGS = (
 # The paper, §7 and Figure 4: what reasoning adds to the seconds of a sample.
 OVERHEADS = {"R (1 sentence)": 0.349, "R (full)": 1.707}
 SIZED = ("Llama-3.2-1B", "Gemma-3-4B", "Llama-3.1-8B")
-RANK = 64
+RANK = 32  # as params/gpu-single.yaml has it
 
 
 def cards() -> pd.DataFrame:
