@@ -8,6 +8,9 @@ VLLM_PYTHON := .venv-vllm/bin/python
 
 # Speed lies in processes, not in threads: two threads each on two cores ran up to thirty times slower.
 export OMP_NUM_THREADS := 1
+# As for the study's own processes (local.py): memory that is freed is kept for what is next.
+export MALLOC_MMAP_THRESHOLD_ := 1073741824
+export MALLOC_TRIM_THRESHOLD_ := 2147483648
 
 .PHONY: book one-file chapter plan distil examine mirror test test-fast test-slurm test-browser screenshots lint types vllm outputs bench clean
 .DEFAULT_GOAL := book

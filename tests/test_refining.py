@@ -208,7 +208,7 @@ OPTIMISE = GroupRelative(
 
 def earnings(folder: Path, into: Path) -> list[list[float]]:
     """What a guard's answers earn, example by example: several that it was not mined by."""
-    fresh = {"seed": 1, "temperature": HOT, "generations": 16}
+    fresh = {"seed": 1, "temperature": HOT, "generations": 48}
     decoding = MINED.decoding.model_copy(update=fresh)
     asked = Mining(guard=START, mined=MINED.model_copy(update={"decoding": decoding}))
     into.mkdir()

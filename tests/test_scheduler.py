@@ -292,12 +292,18 @@ def test_a_shared_training_without_its_configuration_is_refused_and_answers_need
     assert workers.made == [UNTRAINED]
 
 
-def test_a_worker_process_sees_the_gpus_it_is_given(tmp_path):
+@pytest.mark.parametrize(("seen", "told"), [("4,6", "4,6 of "), (None, " of 2147483648")])
+def test_a_worker_process_sees_the_gpus_it_is_given_or_keeps_memory_that_is_freed(
+    tmp_path, monkeypatch, seen, told
+):
+    for name in ("CUDA_VISIBLE_DEVICES", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.delenv(name, raising=False)
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\nread job; echo "{\\"failed\\": \\"$CUDA_VISIBLE_DEVICES\\"}"\n')
+    told_by = "$CUDA_VISIBLE_DEVICES of $MALLOC_TRIM_THRESHOLD_"
+    python.write_text(f'#!/bin/sh\nread job; echo "{{\\"failed\\": \\"{told_by}\\"}}"\n')
     python.chmod(0o755)
-    worker = local.Worker(str(python), tmp_path / "log", "4,6")
-    assert worker.make(RECIPE, Resources()) == "4,6"
+    worker = local.Worker(str(python), tmp_path / "log", seen)
+    assert worker.make(RECIPE, Resources()) == told
     worker.close()
 
 
