@@ -84,18 +84,26 @@ test:
 		$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout=1800 --timeout=1800 notebooks
 
+# What tests need of Debian, installed where it is lacking: whose tests, then each tool with its package.
+define debian
+@lacks=$$(for pair in $(2); do \
+	PATH="$$PATH:/usr/sbin" command -v $${pair%%:*} >/dev/null || echo $${pair##*:}; \
+done); \
+if [ -n "$$lacks" ]; then \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "The $(1) tests need" $$lacks "and only root on Debian can have them installed: install them, and run this again." >&2; \
+		exit 1; \
+	fi; \
+	echo "Installing" $$lacks "..."; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 $$lacks >/dev/null; \
+fi
+endef
+
 # A Slurm of one node, as Debian ships it, which the tests start and end: two minutes, after forty
 # seconds for packages of 3 MB.
 test-slurm: .venv/made
-	@if ! PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null; then \
-		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-			echo "The Slurm tests need slurmctld, slurmd, slurm-client and munge, and only root on Debian can have them installed: install them, and run this again." >&2; \
-			exit 1; \
-		fi; \
-		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
-			slurmctld slurmd slurm-client munge >/dev/null; \
-	fi
+	$(call debian,Slurm,slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge)
 	$(BIN)/pytest tests/test_slurm.py
 
 # How fast the work is, as ratios on this machine, for the book's status page: about half an hour, and
@@ -107,16 +115,7 @@ bench: .venv/made .venv-vllm/made
 BOOK := _build/test/smoke/pages/_build/html
 HAS_BOOK = test -d $(BOOK) || { echo "There is no book in $(BOOK): run make test first." >&2; exit 1; }
 browser/node_modules/made: browser/package-lock.json
-	@lacks=$$(for tool in chromium node npm; do command -v $$tool >/dev/null || echo $$tool; done | sed s/node$$/nodejs/); \
-	if [ -n "$$lacks" ]; then \
-		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-			echo "The browser tests need" $$lacks "and only root on Debian can have them installed: install them, and run this again." >&2; \
-			exit 1; \
-		fi; \
-		echo "Installing" $$lacks "..."; \
-		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 $$lacks >/dev/null; \
-	fi
+	$(call debian,browser,chromium:chromium node:nodejs npm:npm)
 	@cd browser && npm ci --silent
 	@touch $@
 

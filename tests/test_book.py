@@ -72,6 +72,28 @@ def test_one_file_is_made_of_a_book_of_its_parameters_that_was_built_to_its_end(
     assert packed == [pages.resolve()] * 2
 
 
+@pytest.mark.slow
+def test_a_book_that_does_not_build_names_the_first_complaint_and_is_not_taken_for_built(
+    repository, monkeypatch
+):
+    def broken(stage, profile):
+        stage.mkdir(parents=True)
+        (stage / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+        extra = "sphinx: {config: {html_extra_path: [provenance.json]}}"
+        (stage / "_config.yml").write_text(f"title: Broken\n{extra}\n")
+        (stage / "index.md").write_text("# Broken\n\n{ref}`nowhere`\n")
+        record = {"profile": profile.model_dump(mode="json")}
+        (stage / "provenance.json").write_text(json.dumps(record))
+
+    monkeypatch.setattr(book, "run_study", lambda profile, report: None)
+    monkeypatch.setattr(book.staging, "stage", broken)
+    with pytest.raises(book.BookFailedError, match="undefined label: 'nowhere'"):
+        book.build(Profile(), repository, print)
+    pages = repository / "smoke" / "pages" / "_build" / "html"
+    assert (pages / "index.html").is_file()
+    assert not (pages / "provenance.json").exists()
+
+
 def test_the_questions_chapters_bear_the_questions_numbers():
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
     assert contents["defaults"]["numbered"]

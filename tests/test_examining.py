@@ -10,7 +10,7 @@ import fake_teacher
 import hub_rows
 import pytest
 
-from reasoning_guards import artifacts, cli, generation, prompts
+from reasoning_guards import artifacts, cli, generation, prompts, traces
 from reasoning_guards.chapters.trace_quality import trace_quality
 from reasoning_guards.datasets import aegis2, hub, released_traces
 from reasoning_guards.distil import blind
@@ -19,8 +19,10 @@ from reasoning_guards.distil.blind import Reading
 from reasoning_guards.distil.quality import Trace, leads
 from reasoning_guards.distil.spec import Distillation
 from reasoning_guards.distillation import answered, examining, gathering
+from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, Policy, with_random_labels
 from reasoning_guards.params import Profile
+from reasoning_guards.recipes import TraceSpec
 from reasoning_guards.report import distilled, filtering
 from reasoning_guards.report import trace_quality as report
 from reasoning_guards.report.shares import share, text
@@ -217,6 +219,22 @@ def _teachers(profile: Profile) -> dict[str, list[Trace]]:
     return gathering.of_teachers(answered.find(profile))["full"]
 
 
+def test_a_teacher_that_cannot_be_read_is_named_and_those_without_traces_are_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    require = traces.require
+
+    def torn(spec: TraceSpec, train_set: str) -> None:
+        if spec.teacher == "rule":
+            raise UserError("its file is torn.")
+        require(spec, train_set)
+
+    monkeypatch.setattr(traces, "require", torn)
+    assert not any("rule, without" in name or "released" in name for name in _teachers(PROFILE))
+    said = "The traces of rule, without failures are left out: its file is torn."
+    assert set(caplog.messages) == {said}
+
+
 @pytest.mark.slow
 def test_released_teachers_stand_beside_each_other_full_and_in_a_sentence_on_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -269,6 +287,10 @@ def test_the_command_line_says_what_was_read_and_refuses_a_profile_without_a_jud
     profile.write_text(small)
     assert cli.main(["examine", "--profile", str(profile)]) == 0
     assert "traces: 15 read\n15 questions asked now" in capsys.readouterr().out
+    more = small.replace("_traces: 5", "_traces: 9").replace("budget: null", "budget: 100")
+    profile.write_text(more)
+    assert cli.main(["examine", "--profile", str(profile)]) == 1
+    assert "Stopped: the budget of 100 tokens is spent." in capsys.readouterr().out
     profile.write_text(small.replace("judge_model: rule", "judge_model: null"))
     assert cli.main(["examine", "--profile", str(profile)]) == 2
     assert "judge_model is null" in capsys.readouterr().err

@@ -1,8 +1,10 @@
 """The page on GPUs: every training of the paper once, and its words computed from the numbers."""
 
+from pathlib import Path
+
 import pytest
 
-from reasoning_guards import costs
+from reasoning_guards import costs, params
 from reasoning_guards.report import gpu_costs
 
 
@@ -47,6 +49,10 @@ def test_overheads_are_relative_to_answers_without_reasoning():
             taken["R (full)"] / taken["NR"] - 1, abs=0.02
         )
         assert shown.loc["NR", f"Overhead, {generations} of each"] == "–"
+
+
+def test_adapters_are_as_large_as_the_profile_s_of_one_gpu():
+    assert params.load(Path("params/gpu-single.yaml")).lora_rank == gpu_costs.RANK
 
 
 def test_larger_models_fit_fewer_cards():
