@@ -55,13 +55,13 @@ def test_adapters_are_as_large_as_the_profile_s_of_one_gpu():
     assert params.load(Path("params/gpu-single.yaml")).lora_rank == gpu_costs.RANK
 
 
-def test_larger_models_fit_fewer_cards():
-    fits = gpu_costs.room()["fits"]
-    rows = [f"{name}, all weights, one GPU" for name in gpu_costs.SIZED]
-    cards = [len(fits[row].split(", ")) for row in rows]
-    assert cards == sorted(cards, reverse=True)
-    assert fits["Llama-3.1-8B, all weights, one GPU"] == "B200"
-    assert "A100 80GB" in fits[f"Llama-3.1-8B, all weights, split over {gpu_costs.GPUS}"]
+def test_larger_models_need_larger_cards_and_a_share_of_one_a_smaller():
+    least = gpu_costs.room()["least card"]
+    cards = [least[f"{name}, all weights, one GPU"] for name in gpu_costs.SIZED]
+    assert cards == ["A100 40GB", "H100", "B200"]
+    split = [least[f"{name}, all weights, split over {gpu_costs.GPUS}"] for name in gpu_costs.SIZED]
+    assert split == ["L4", "L4", "A100 40GB"]
+    assert least[f"Llama-3.1-8B, adapters of rank {gpu_costs.RANK}, one GPU"] == "L4"
 
 
 def test_the_figure_says_which_trainings_lie_within():

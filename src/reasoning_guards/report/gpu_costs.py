@@ -128,6 +128,7 @@ def room() -> pd.DataFrame:
         f"all weights, split over {GPUS}": (GPUS, None),
         f"adapters of rank {RANK}, one GPU": (1, RANK),
     }
+    by_size = sorted(CARDS.items(), key=lambda named: named[1].gib)
     rows = {}
     for name in SIZED:
         for way, (gpus, rank) in ways.items():
@@ -137,7 +138,7 @@ def room() -> pd.DataFrame:
             rows[f"{name}, {way}"] = {
                 **{part: f"{size:.1f}" for part, size in parts.items()},
                 "all": f"{needed.gib:.1f}",
-                "fits": ", ".join(n for n, c in CARDS.items() if needed.fits(c.gib)) or "none",
+                "least card": next((n for n, c in by_size if needed.fits(c.gib)), "none"),
             }
     return _table(pd.DataFrame(rows).T, "memory")
 
