@@ -1,8 +1,11 @@
 // A built book in Debian's Chromium: its pages, and how they are opened.
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const launch = () =>
   chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
@@ -25,6 +28,15 @@ export async function blank(browser, theme, width = 1280) {
     localStorage.setItem("theme", chosen);
   }, theme);
   return context.newPage();
+}
+
+/** What axe-core finds serious or critical in a page, a line each. */
+export async function violations(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"], preload: false }));
+  return found.violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, impact, nodes }) => `axe ${id}, ${impact}, ${nodes.length} times: ${nodes[0].html.slice(0, 160)}`);
 }
 
 /** Runs the jobs, two at a time. */

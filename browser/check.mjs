@@ -1,12 +1,10 @@
 // Checks a built book: node check.mjs ROOT. Prints what is wrong, one line each; exit code 1 if anything is.
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { address, blank, inTurn, launch, pages } from "./book.mjs";
+import { address, blank, inTurn, launch, pages, violations } from "./book.mjs";
 
 const root = resolve(process.argv[2]);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const MOST_BYTES = 1.5e6;
 const PHONE = 375;
 const wrong = new Set();
@@ -28,13 +26,7 @@ async function open(page, path) {
 }
 
 async function accessible(page, path, theme) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"], preload: false }));
-  for (const { id, impact, nodes } of violations) {
-    if (impact === "serious" || impact === "critical") {
-      wrong.add(`${path} (${theme}): axe ${id}, ${impact}, ${nodes.length} times: ${nodes[0].html.slice(0, 160)}`);
-    }
-  }
+  for (const found of await violations(page)) wrong.add(`${path} (${theme}): ${found}`);
 }
 
 /** With the keyboard alone: the first stop skips to the content, and the next lies in it. */

@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { blank, launch } from "./book.mjs";
+import { blank, launch, violations } from "./book.mjs";
 
 // Alone in a folder: what it would still look for beside it is not there.
 const file = join(mkdtempSync(join(tmpdir(), "book-")), "book.html");
@@ -32,8 +32,10 @@ const found = await page.evaluate(() => {
 for (const kind of ["twice", "nowhere", "beside"]) wrong.push(...found[kind].map((what) => `${kind}: ${what}`));
 await page.keyboard.press("Control+k");
 await page.keyboard.press("Escape");
+wrong.push(...(await violations(page)));
 await page.locator(".theme-switch-button").first().click();
 const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+wrong.push(...(await violations(page)).map((found) => `${theme}: ${found}`));
 await page.setViewportSize({ width: 375, height: 800 });
 const width = await page.evaluate(() => document.documentElement.scrollWidth);
 if (width > 375) wrong.push(`${width} pixels wide on a phone`);

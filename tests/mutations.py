@@ -84,6 +84,28 @@ MUTATIONS = (
         "test_memory.py",
     ),
     Mutation(
+        "answers to one cell land in another that has an example of the same id",
+        "generation.py",
+        "                _write(*asked[id(request)], request, answers)",
+        "                first = next(k for k, v in asked.items() if v[2].id == request.id)\n"
+        "                _write(*asked[first], request, answers)",
+        "test_generation.py",
+    ),
+    Mutation(
+        "answers of guards that are asked otherwise are written as one guard's",
+        "recipes.py",
+        'value == other.model_copy(update={"cell": value.cell, "limit": value.limit})',
+        "True",
+        "test_scheduler.py",
+    ),
+    Mutation(
+        "a chapter is taken as it was executed, whatever guards were made since",
+        "executed.py",
+        '        *(f"{name} {_told(path)}" for name, path in _files(cache_folder())),\n',
+        "",
+        "test_executed.py",
+    ),
+    Mutation(
         "flipped label in what is learnt",
         "prompts.py",
         'harm, refusal = ("harmful", "unharmful"), ("refusal", "compliance")',

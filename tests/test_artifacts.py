@@ -256,6 +256,58 @@ def test_two_processes_that_want_the_same_value_build_it_once(tmp_path):
     assert artifacts.find(RECIPE) is not None
 
 
+BOTH = [RECIPE, GENERATION]
+
+
+def test_of_several_values_those_that_are_missing_are_made_together():
+    artifacts.make(RECIPE, write)
+    asked = []
+
+    def build(folders):
+        asked.extend(folders)
+        for value, folder in folders.items():
+            write(folder, text=type(value).__name__)
+        time.sleep(0.2)
+        return [{"is": type(value).__name__} for value in folders]
+
+    other = GENERATION.model_copy(update={"limit": 3})
+    places = artifacts.make_together([GENERATION, RECIPE, other], build)
+    assert asked == [GENERATION, other]
+    assert places == [artifacts.find(value) for value in (GENERATION, RECIPE, other)]
+    assert artifacts.manifest(GENERATION)["notes"] == {"is": "Generation"}
+    assert artifacts.manifest(RECIPE)["notes"] == {}
+    assert 0.1 <= artifacts.manifest(other)["seconds"] < 0.2, "half of what both took"
+
+
+def _make_both(values, log, start):
+    def build(folders):
+        with Path(log).open("a") as file:
+            file.writelines(f"{artifacts.key(value)}\n" for value in folders)
+        time.sleep(0.2)
+        for folder in folders.values():
+            write(folder)
+        return [None] * len(folders)
+
+    start.wait()
+    artifacts.make_together(values, build)
+
+
+def test_processes_that_want_several_values_in_different_orders_do_not_wait_for_each_other(
+    tmp_path,
+):
+    log, start = tmp_path / "log", SPAWN.Barrier(4)
+    asking = [
+        SPAWN.Process(target=_make_both, args=(values, str(log), start))
+        for values in (BOTH, BOTH[::-1]) * 2
+    ]
+    for process in asking:
+        process.start()
+    for process in asking:
+        process.join(60)
+        assert process.exitcode == 0
+    assert sorted(log.read_text().split()) == sorted(map(artifacts.key, BOTH))
+
+
 def _killed(where):
     """Make RECIPE in a process that is killed as by `kill -9` at a point of the way."""
 

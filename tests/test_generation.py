@@ -177,6 +177,37 @@ def test_requests_reach_the_engine_in_parts_small_enough_to_lose(
     assert len({request.id for request in engine.asked}) == 12
 
 
+def test_cells_that_are_asked_together_get_the_rows_that_each_gets_alone(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    class ByPrompt(ScriptedEngine):
+        """What it answers to one cell shows which."""
+
+        def answer(self, requests: Any, decoding: Any) -> Any:
+            for request, answers in super().answer(requests, decoding):
+                yield request, [Answer(f"{request.prompt}", a.tokens, a.finish) for a in answers]
+
+    # Of one set, whose examples have one id in both cells, and of another.
+    cells = [(SET, "response"), (SET, "prompt"), ("synthetic/meadow", "prompt")]
+    asked = [asking(cell=Cell(dataset=name, task=task)) for name, task in cells]
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    notes = []
+    for number, value in enumerate(asked):
+        for place in (alone, together):
+            (place / str(number)).mkdir(parents=True)
+        notes.append(generation.generate(value, ByPrompt(tokenizer), alone / str(number)))
+    # What a killed run left of one of them.
+    first_rows = (alone / "0" / generation.ROWS).read_text().splitlines(keepends=True)[:7]
+    (together / "0" / generation.ROWS).write_text("".join(first_rows))
+    engine = ByPrompt(tokenizer)
+    folders = {value: together / str(number) for number, value in enumerate(asked)}
+    assert generation.generate_together(folders, engine) == notes
+    assert len(engine.asked) == sum(note["rows"] for note in notes) / 3 - 2
+    for number in range(len(asked)):
+        rows = [in_order(content(place / str(number))) for place in (alone, together)]
+        assert rows[0] == rows[1]
+
+
 def test_nothing_is_asked_when_all_is_answered(tokenizer: Any, tmp_path: Path) -> None:
     notes = generation.generate(asking(), ScriptedEngine(tokenizer), tmp_path)
     before = (tmp_path / generation.ROWS).read_bytes()

@@ -49,7 +49,7 @@ LAYERS = [
     ["tuning", "predictions", "distillation", "costs"],
     ["prices"],
     ["access", "plan", "regression", "report"],
-    ["mirror", "staging", "finishing", "onefile", "speed", "numbering", "terms"],
+    ["mirror", "executed", "staging", "finishing", "onefile", "speed", "numbering", "terms"],
     ["book"],
     ["cli"],
 ]

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from reasoning_guards import artifacts, board, chapters, local, resources, scheduler, traces
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Generation, Recipe, mining
+from reasoning_guards.recipes import Backbone, Generation, Recipe, mining
 from reasoning_guards.resources import Resources
 from reasoning_guards.training import launch
 from reasoning_guards.worker import Job, Reply
@@ -41,6 +41,7 @@ def workers(monkeypatch):
     class Workers:
         def __init__(self):
             self.made = []
+            self.jobs = []
             self.fails = {}
             self.pythons = set()
             self.seen = []
@@ -52,16 +53,18 @@ def workers(monkeypatch):
             self.seen.append(seen)
             return self
 
-        def make(self, value, resources):
-            if isinstance(value, Generation) and isinstance(value.guard, Recipe):
-                assert artifacts.is_cached(value.guard), "asked before it is trained"
-            self.made.append(value)
-            why = self.fails.get(value)
-            if callable(why):
-                why = why()
-            if why is None:
-                artifacts.make(value, lambda _: None)
-            return why
+        def make(self, values, resources):
+            self.jobs.append(values)
+            for value in values:
+                if isinstance(value, Generation) and isinstance(value.guard, Recipe):
+                    assert artifacts.is_cached(value.guard), "asked before it is trained"
+                self.made.append(value)
+                why = self.fails.get(value)
+                if callable(why):
+                    why = why()
+                if why is None:
+                    artifacts.make(value, lambda _: None)
+                yield why
 
         def close(self):
             self.closed += 1
@@ -94,13 +97,34 @@ def test_one_guards_answers_come_one_after_the_other(workers):
     assert sum(a != b for a, b in itertools.pairwise(guards)) == 2
 
 
+def test_one_guards_answers_are_one_job_but_for_those_asked_for_otherwise(workers):
+    nr = STUDY.generations(["nr"])
+    otherwise = [
+        nr[0].model_copy(update={"decoding": nr[0].decoding.model_copy(update={"seed": 1})}),
+        nr[0].model_copy(update={"mode": "reasoning"}),
+    ]
+    run([*nr, *otherwise], workers=1)
+    made = [[value.cell for value in job] for job in workers.jobs[1:]]
+    assert sorted(map(len, made)) == [1, 1, len(nr)]
+    assert {*workers.jobs[1 + made.index(max(made, key=len))]} == {*nr}
+
+
+def test_a_released_guards_answers_are_jobs_of_their_own(workers):
+    asks = Backbone(name="guards/wildguard", template="paper", format="wildguard")
+    values = [
+        value.model_copy(update={"guard": asks}) for value in STUDY.generations(["backbone"])[:2]
+    ]
+    run(values)
+    assert [len(job) for job in workers.jobs] == [1, 1]
+
+
 def test_values_are_made_at_the_same_time(workers):
     both = threading.Barrier(2, timeout=5)
 
     def meet():
         both.wait()
 
-    values = STUDY.generations(["backbone"])[:2]
+    values = [UNTRAINED, RECIPE]
     workers.fails = dict.fromkeys(values, meet)
     run(values)
     assert all(map(artifacts.is_cached, values))
@@ -164,7 +188,7 @@ def test_an_interrupt_ends_the_run_after_the_value_in_hand(workers):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             time.sleep(1)
 
-    values = STUDY.generations(["backbone"])
+    values = STUDY.recipes()
     workers.fails = dict.fromkeys(values, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -247,7 +271,7 @@ GPU = Resources(device="cuda")
 def test_each_worker_on_gpus_has_one_to_itself(workers, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
     both = threading.Barrier(2, timeout=5)
-    values = STUDY.generations(["backbone"])[:2]
+    values = [UNTRAINED, RECIPE]
 
     def meet():
         both.wait()
@@ -303,7 +327,7 @@ def test_a_worker_process_sees_the_gpus_it_is_given_or_keeps_memory_that_is_free
     python.write_text(f'#!/bin/sh\nread job; echo "{{\\"failed\\": \\"{told_by}\\"}}"\n')
     python.chmod(0o755)
     worker = local.Worker(str(python), tmp_path / "log", seen)
-    assert worker.make(RECIPE, Resources()) == told
+    assert list(worker.make([RECIPE], Resources())) == [told]
     worker.close()
 
 
@@ -333,8 +357,10 @@ def test_a_worker_that_died_is_replaced_for_the_next_value(tmp_path):
     )
     python.chmod(0o755)
     worker = local.Worker(str(python), tmp_path / "log")
-    assert "was killed" in worker.make(RECIPE, Resources())
-    assert worker.make(RECIPE, Resources()) is None
+    first, second = worker.make([RECIPE, UNTRAINED], Resources())
+    assert first == second
+    assert "was killed" in first
+    assert list(worker.make([RECIPE], Resources())) == [None]
     worker.close()
 
 
@@ -372,6 +398,18 @@ def test_the_real_worker_killed_in_training_is_named_and_the_run_can_be_repeated
     assert not list(cache.rglob("*.partial"))
     assert (artifacts.folder(RECIPE) / "model.safetensors").is_file()
     assert artifacts.manifest(ASKED[0])["notes"]["rows"] == 2
+
+
+@pytest.mark.slow
+def test_of_answers_written_together_those_that_cannot_be_are_named_and_the_others_there():
+    wrong = [
+        value.model_copy(update={"cell": value.cell.model_copy(update={"dataset": "synthetic/no"})})
+        for value in ASKED[:1]
+    ]
+    with pytest.raises(board.WorkFailedError, match="1 of 4 steps failed") as caught:
+        run([*wrong, *ASKED])
+    assert "synthetic/no" in str(caught.value)
+    assert all(map(artifacts.is_cached, ASKED))
 
 
 @pytest.mark.slow

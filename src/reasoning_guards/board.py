@@ -14,6 +14,7 @@ from reasoning_guards.recipes import (
     Recipe,
     Timing,
     Work,
+    asked_alike,
     needed,
 )
 
@@ -69,8 +70,11 @@ class Board:
         self._changed = threading.Condition()
         self.failures: list[tuple[str, str]] = []
 
-    def take(self, last: Work | None) -> tuple[str, Work] | None:
-        """The next ready value, of the last one's guard if possible; None when none is left."""
+    def take(self, last: Work | None) -> dict[str, Work]:
+        """What is ready next, of the last one's guard if possible; nothing when nothing is left.
+
+        One value, or all the answers that can be written together with it.
+        """
         with self._changed:
             while self._todo:
                 ready = [key for key in self._todo if not self._waiting_for[key] & self._unmade]
@@ -78,10 +82,14 @@ class Board:
                     same = [
                         key for key in ready if last and guard_of(self._todo[key]) == guard_of(last)
                     ]
-                    key = (same or ready)[0]
-                    return key, self._todo.pop(key)
+                    first = self._todo[(same or ready)[0]]
+                    return {
+                        key: self._todo.pop(key)
+                        for key in ready
+                        if self._todo[key] is first or asked_alike(self._todo[key], first)
+                    }
                 self._changed.wait()
-            return None
+            return {}
 
     def made(self, key: str) -> None:
         """What waits for this value need not wait for it any longer."""

@@ -1,7 +1,8 @@
 """From sources to pages: run the study, execute the chapters with papermill, build the book.
 
 Run from the repository's root. Everything made lies under `_build/<profile>/`: `source` holds the
-staged pages and executed notebooks, `pages` what is built from them.
+staged pages and executed notebooks, `pages` what is built from them, `executed` the notebooks that
+the next book can take as they are.
 """
 
 import difflib
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import yaml
 
-from reasoning_guards import finishing, onefile, scheduler, staging
-from reasoning_guards.chapters import CHAPTERS
+from reasoning_guards import executed, finishing, onefile, scheduler, staging
+from reasoning_guards.chapters import CHAPTERS, benchmarks
+from reasoning_guards.distillation import asking, examining
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 
@@ -44,10 +46,15 @@ class BookFailedError(UserError):
 
 
 def run_study(profile: Profile, report: Report) -> None:
-    """Train and generate everything the chapters need, each distinct value once."""
+    """Train and generate everything the chapters need, each distinct value once.
+
+    A profile whose teacher or judge is the rule has it answer here as well, since it costs nothing.
+    """
     studies = [chapter(profile) for chapter in CHAPTERS.values()]
     values = [value for study in studies for value in study.values()]
     scheduler.run(values, studies[0].resources(), profile.workers, report)
+    asking.rehearse(profile, benchmarks.set_name(profile.train_set))
+    examining.rehearse(profile)
 
 
 def execute(chapter: str, profile: Profile, output: Path, report: Report) -> Path:
@@ -109,13 +116,14 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
     run_study(profile, report)
     stage = _stage(output, profile)
     shutil.rmtree(stage, ignore_errors=True)
+    state = executed.state(profile)
     with ThreadPoolExecutor(profile.workers) as pool:
         # What they need is made; reading it takes each a kernel, and those can run side by side.
-        for executed in [
-            pool.submit(execute, notebook.stem, profile, output, report)
+        for chapter in [
+            pool.submit(_take_or_execute, notebook, state, profile, output, report)
             for notebook in sorted(Path("notebooks").glob("*.ipynb"))
         ]:
-            executed.result()
+            chapter.result()
     report("Building the pages ...")
     staging.stage(stage, profile)
     built = stage.parent / _PAGES
@@ -139,6 +147,23 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
         first = complaints[0].strip() if complaints else "see the log"
         raise BookFailedError(f"The book does not build: {first} (log: {log}).")
     return page.resolve()
+
+
+def _take_or_execute(
+    notebook: Path, state: str | None, profile: Profile, output: Path, report: Report
+) -> None:
+    """The executed chapter as it was kept, if it was executed in this state."""
+    if state is None:
+        execute(notebook.stem, profile, output, report)
+        return
+    kept = executed.place(notebook, state, output / profile.profile / "executed")
+    if kept.is_file():
+        report(f"Taking {notebook.stem} as it was executed ...")
+        target = _stage(output, profile) / "notebooks" / notebook.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept, target)
+    else:
+        executed.keep(execute(notebook.stem, profile, output, report), kept)
 
 
 def one_file(profile: Profile, output: Path, report: Report) -> Path:

@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from reasoning_guards import datasets, guards, mining, prompts, verdicts
-from reasoning_guards.engines import InferenceEngine, Request
+from reasoning_guards.engines import Answer, InferenceEngine, Request
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, Task, with_random_labels
 from reasoning_guards.recipes import Cell, Generation, Mining, Recipe
@@ -58,39 +59,69 @@ def generate(
         Notes for the manifest: rows, tokens, truncated answers, shortened prompts, and of which
         commit a hub set was.
     """
-    path = folder / ROWS
-    released = _released(generation)
-    done = _whole_rows(path, generation.decoding.generations)
-    asked = {
-        request.id: (request, example, shortened)
-        for request, example, shortened in requests(generation, engine.tokenizer)
-        if request.id not in done
-    }
-    trial = TRIAL * generation.decoding.generations
-    if released:
-        _require_format(*released, read_rows(path)[:trial] if done else [])
-    with path.open("a") as file:
-        first = max(TRIAL - len(done), 0) if released else 0
-        for part in _parts([request for request, _, _ in asked.values()], first):
+    return generate_together({generation: folder}, engine)[0]
+
+
+def generate_together(
+    folders: Mapping[Generation | Mining, Path], engine: InferenceEngine
+) -> list[dict[str, Any]]:
+    """`generate` for several cells of a guard that is asked in one manner, in the same batches.
+
+    Args:
+        folders: of each cell's answers. A released guard has one cell here, whose first answers
+            show whether it is asked in its format.
+        engine: the guard, loaded.
+
+    Returns:
+        The notes of each.
+    """
+    asked: dict[int, tuple[TextIO, Generation | Mining, Example, bool]] = {}
+    wanted: list[Request] = []
+    first = 0
+    with ExitStack() as files:
+        for generation, folder in folders.items():
+            done = _whole_rows(folder / ROWS, generation.decoding.generations)
+            first = max(TRIAL - len(done), 0) if _released(generation) else 0
+            file = files.enter_context((folder / ROWS).open("a"))
+            for request, example, shortened in requests(generation, engine.tokenizer):
+                if request.id not in done:
+                    wanted.append(request)
+                    # By the very object: cells of one set share its examples' ids.
+                    asked[id(request)] = file, generation, example, shortened
+        _require_formats(folders)
+        for part in _parts(wanted, first):
             for request, answers in engine.answer(part, generation.decoding):
-                _, example, shortened = asked[request.id]
-                for index, answer in enumerate(answers):
-                    row = {
-                        "example": example.id,
-                        "cluster": example.cluster,
-                        "generation": index,
-                        **_truth(generation, example),
-                        "text": answer.text,
-                        "tokens": answer.tokens,
-                        "prompt_tokens": len(request.prompt),
-                        "finish": answer.finish,
-                        "shortened": shortened,
-                    }
-                    file.write(json.dumps(row) + "\n")
-                file.flush()
-            if released:
-                _require_format(*released, read_rows(path)[:trial])
-    return _notes(path) | {"dataset_commit": datasets.commit(*_source(generation))}
+                _write(*asked[id(request)], request, answers)
+            _require_formats(folders)
+    return [
+        _notes(folder / ROWS) | {"dataset_commit": datasets.commit(*_source(generation))}
+        for generation, folder in folders.items()
+    ]
+
+
+def _write(
+    file: TextIO,
+    generation: Generation | Mining,
+    example: Example,
+    shortened: bool,
+    request: Request,
+    answers: list[Answer],
+) -> None:
+    """Add an example's rows to its cell's file."""
+    for index, answer in enumerate(answers):
+        row = {
+            "example": example.id,
+            "cluster": example.cluster,
+            "generation": index,
+            **_truth(generation, example),
+            "text": answer.text,
+            "tokens": answer.tokens,
+            "prompt_tokens": len(request.prompt),
+            "finish": answer.finish,
+            "shortened": shortened,
+        }
+        file.write(json.dumps(row) + "\n")
+    file.flush()
 
 
 def requests(
@@ -172,6 +203,14 @@ def _parts(wanted: list[Request], first: int) -> Iterator[list[Request]]:
         yield wanted[:first]
     for start in range(first, len(wanted), REQUESTS_PER_PART):
         yield wanted[start : start + REQUESTS_PER_PART]
+
+
+def _require_formats(folders: Mapping[Generation | Mining, Path]) -> None:
+    """`_require_format` of each cell that a released guard is asked about."""
+    for generation, folder in folders.items():
+        if released := _released(generation):
+            trial = TRIAL * generation.decoding.generations
+            _require_format(*released, read_rows(folder / ROWS)[:trial])
 
 
 def _require_format(name: str, task: Task, rows: list[dict[str, Any]]) -> None:

@@ -5,8 +5,9 @@ import platform
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from reasoning_guards import devices, memory
@@ -38,31 +39,36 @@ class Worker:
         self._added = _KEEPING_MEMORY if seen is None else {"CUDA_VISIBLE_DEVICES": seen}
         self._process: subprocess.Popen[str] | None = None
 
-    def make(self, value: Work, resources: Resources) -> str | None:
-        """Make one value; None when made, else a sentence saying why not."""
+    def make(self, values: Sequence[Work], resources: Resources) -> Iterator[str | None]:
+        """Make values; for each, as it is made, None or a sentence saying why it is not."""
         if self._process is None:
             try:
                 self._process = self._start()
             except OSError as error:
-                return f"{self._python} cannot be started ({error.strerror})"
+                yield from [f"{self._python} cannot be started ({error.strerror})"] * len(values)
+                return
         assert self._process.stdin is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
-        line = ""
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write(
-                Job(values=(value,), resources=resources).model_dump_json() + "\n"
+                Job(values=tuple(values), resources=resources).model_dump_json() + "\n"
             )
             self._process.stdin.flush()
+        for made in range(len(values)):
             line = self._process.stdout.readline()
-        except BrokenPipeError:
-            pass
-        if not line.endswith("\n"):
-            code = self._process.wait()
-            self._process = None
-            if code == -signal.SIGKILL:
-                return "its process was killed, as happens when memory runs out"
-            return f"its process ended with code {code}"
-        return Reply.model_validate_json(line).failed
+            if not line.endswith("\n"):
+                yield from [self._ended()] * (len(values) - made)
+                return
+            yield Reply.model_validate_json(line).failed
+
+    def _ended(self) -> str:
+        """Why the process has ended; the next one is started when it is asked for."""
+        assert self._process is not None  # noqa: S101
+        code = self._process.wait()
+        self._process = None
+        if code == -signal.SIGKILL:
+            return "its process was killed, as happens when memory runs out"
+        return f"its process ended with code {code}"
 
     def _start(self) -> "subprocess.Popen[str]":
         with self._log.open("a") as log:
@@ -146,20 +152,22 @@ def _work(
     workers: dict[tuple[str, str | None], Worker] = {}
     last: Work | None = None
     try:
-        while (taken := board.take(last)) is not None:
-            key, value = taken
-            if resources.device == "cuda" and last and _step(value) != _step(last):
+        while taken := board.take(last):
+            values = list(taken.values())
+            if resources.device == "cuda" and last and _step(values[0]) != _step(last):
                 _close(workers)  # a GPU's memory is surely free only once its process has ended
-            seen = ",".join(devices.of_worker(value, *place, resources)) or None
-            kind = (pythons[key], seen)
-            worker = workers.setdefault(kind, Worker(pythons[key], log, seen))
-            why = worker.make(value, resources)
-            if why is None:
-                board.made(key)
-                progress.done(key, describe(value))
-            else:
-                board.failed(key, value, f"{why} (log: {log})")
-            last = value
+            last = values[-1]
+            python = pythons[next(iter(taken))]
+            seen = ",".join(devices.of_worker(last, *place, resources)) or None
+            worker = workers.setdefault((python, seen), Worker(python, log, seen))
+            for (key, value), why in zip(
+                taken.items(), worker.make(values, resources), strict=True
+            ):
+                if why is None:
+                    board.made(key)
+                    progress.done(key, describe(value))
+                else:
+                    board.failed(key, value, f"{why} (log: {log})")
     except BaseException:
         board.stop()  # others may wait for the value this thread took
         raise

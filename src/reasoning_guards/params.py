@@ -127,15 +127,15 @@ class Profile(BaseModel):
     train_set: str = "synthetic/meadow"
     other_train_set: str = "synthetic/orchard"
     dialogues: str = "synthetic/lanes"
-    n_dialogues: Annotated[int, Field(ge=1)] = 80
+    n_dialogues: Annotated[int, Field(ge=1)] = 40
     dataset_revisions: dict[str, str] = {}
     benchmarks: list[str] = []
-    n_train: Annotated[int, Field(ge=1)] | None = 200
+    n_train: Annotated[int, Field(ge=1)] | None = 100
     sizes: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=4, max_length=4)] = [
+        8,
         16,
-        32,
+        40,
         80,
-        160,
     ]
     budgets: Annotated[list[Annotated[int, Field(ge=1, le=10)]], Field(min_length=1)] = [1, 3]
     subset: Literal["nested", "independent"] = "nested"
@@ -192,7 +192,7 @@ class Profile(BaseModel):
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     generations: Annotated[int, Field(ge=1)] = 1
-    max_new_tokens_reasoning: Annotated[int, Field(ge=1)] = 200
+    max_new_tokens_reasoning: Annotated[int, Field(ge=1)] = 128
     max_new_tokens_non_reasoning: Annotated[int, Field(ge=1)] = 16
     engine: Engine = "transformers"
     eval_examples: Annotated[int, Field(ge=1)] | None = 12

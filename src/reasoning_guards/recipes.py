@@ -337,6 +337,16 @@ def asked(value: Work) -> tuple[Generation | Mining, ...]:
     return value.asked if isinstance(value, Timing) else (value,)
 
 
+def asked_alike(value: Work, other: Work) -> bool:
+    """Whether both are answers of one guard of ours that differ in the cell alone."""
+    return (
+        isinstance(value, Generation)
+        and isinstance(other, Generation)
+        and not value.backbone.format
+        and value == other.model_copy(update={"cell": value.cell, "limit": value.limit})
+    )
+
+
 def engines(value: Work) -> set[Engine]:
     """What writes answers while a value is made, those that a policy is optimised by as well."""
     if isinstance(value, Recipe) and isinstance(value.refinement, GroupRelative):

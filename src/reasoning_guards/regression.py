@@ -25,6 +25,7 @@ LEARNT = Profile(
     epochs_non_reasoning=12,
     learning_rate_reasoning=8e-3,
     learning_rate_non_reasoning=2e-3,
+    max_new_tokens_reasoning=200,
     eval_examples=40,
 )
 """With what the bounds were found: settings under which guards of both kinds learn."""

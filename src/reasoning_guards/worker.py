@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,24 @@ from pydantic import BaseModel, ConfigDict
 
 from reasoning_guards import artifacts
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Generation, Mining, Probability, Recipe, Timing, Work, mining
+from reasoning_guards.recipes import (
+    Generation,
+    Mining,
+    Probability,
+    Recipe,
+    Timing,
+    Work,
+    asked_alike,
+    mining,
+)
 from reasoning_guards.resources import Resources
 
 
 class Job(BaseModel):
-    """Values to make, one after the other; generations of one guard share its loaded engine."""
+    """Values to make, one after the other; answers of one guard share its loaded engine.
+
+    They are written in the same batches if they are all asked for alike.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +64,18 @@ class Builder:
 
     def __init__(self) -> None:
         self._loaded: tuple[Any, Any] | None = None
+
+    def make_together(self, values: Sequence[Work], resources: Resources) -> None:
+        """Answers that are asked for alike, written in the same batches."""
+        from reasoning_guards import generation
+
+        answers: list[Generation | Mining] = [v for v in values if isinstance(v, Generation)]
+        artifacts.make_together(
+            answers,
+            lambda folders: generation.generate_together(
+                folders, self._engine(answers[0], resources)
+            ),
+        )
 
     def make(self, value: Work, resources: Resources) -> Path:
         """The value's artifact, built unless it is there."""
@@ -135,6 +161,10 @@ def serve(jobs: Any, replies: Any) -> bool:
     succeeded = True
     for line in jobs:
         job = Job.model_validate_json(line)
+        first, *others = job.values
+        if others and all(asked_alike(value, first) for value in others):
+            with suppress(Exception):  # whatever fails of one of them fails below, and is reported
+                builder.make_together(job.values, job.resources)
         for value in job.values:
             try:
                 reply = Reply(made=str(builder.make(value, job.resources)))

@@ -22,10 +22,10 @@ def appendix_grpo(profile: Profile) -> Study:
     variants = [
         Variant("nr", "NR", guards(profile, None), "non-reasoning", cells),
         Variant("r_full", "R (full set)", guards(profile, full), "reasoning", cells),
-        Variant("r_5k", f"R ({profile.sizes[-1]})", _start(profile), "reasoning", cells),
+        Variant("r_5k", f"R ({profile.sizes[-1]})", start(profile), "reasoning", cells),
     ]
     for name, (label, setting) in tried(profile).items():
-        guard = difficult.refined(_start(setting), group_relative(setting))
+        guard = difficult.refined(start(setting), group_relative(setting))
         variants.append(Variant(name, label, guard, "reasoning", cells))
     return Study("appendix_grpo", profile, {variant.name: variant for variant in variants})
 
@@ -71,5 +71,6 @@ def group_relative(profile: Profile) -> GroupRelative:
     )
 
 
-def _start(profile: Profile) -> dict[int, Recipe]:
+def start(profile: Profile) -> dict[int, Recipe]:
+    """The guards that GRPO goes on from: those of the paper's 5000 examples."""
     return guards(changed(profile, n_train=profile.sizes[-1]), traced(profile))

@@ -59,7 +59,7 @@ class InferenceEngine(Protocol):
     def answer(
         self, requests: list[Request], decoding: Decoding
     ) -> Iterator[tuple[Request, list[Answer]]]:
-        """Yield each request once, in any order, with one answer per generation."""
+        """Yield each request, the very object, once, in any order, with an answer a generation."""
 
     def read(self, questions: list[Question]) -> list[list[float]]:
         """The log-probability of each token of each question, in their order.

@@ -5,6 +5,7 @@ import pandas as pd
 from reasoning_guards import tuning
 
 _LABELS = {"nr": "NR", "r_1": "R (1 sentence)", "r_full": "R (full)"}
+_REFINED = {"continual": "Continual SFT", "dpo": "DPO", "grpo": "GRPO"}
 
 
 def grid() -> pd.DataFrame:
@@ -27,6 +28,28 @@ def grid() -> pd.DataFrame:
         label = f"{_LABELS[kind]}, {epochs} epochs"
         table.setdefault(label, {})[f"{rate:g}"] = f"{row['f1']:.3f}{failures}{star}"
     return pd.DataFrame.from_dict(table, orient="index").rename_axis(columns="Learning rate")
+
+
+def refined_grid() -> pd.DataFrame:
+    """One row per way to go on from a trained guard, one column per learning rate.
+
+    Values: mean F1 as `grid` has it, and its mean difference from the guard that was gone on from,
+    whose own F1 is the first column's. A star marks the setting that is used.
+    """
+    table: dict[str, dict[str, str]] = {}
+    means = (
+        tuning.refined_results()
+        .groupby(["kind", "learning_rate"], as_index=False)
+        .agg(f1=("f1", "mean"), before=("before", "mean"))
+    )
+    for row in means.to_dict("records"):
+        kind, rate, before = row["kind"], row["learning_rate"], row["before"]
+        star = " *" if rate == tuning.best_rate(kind) else ""
+        shown = table.setdefault(_REFINED[kind], {"Before": f"{before:.3f}"})
+        shown[f"{rate:g}"] = f"{row['f1']:.3f} ({row['f1'] - before:+.3f}){star}"
+    found = pd.DataFrame.from_dict(table, orient="index").rename_axis(columns="Learning rate")
+    rates = sorted(found.columns[1:], key=float)
+    return found[["Before", *rates]].fillna("–")
 
 
 def numbers() -> dict[str, str]:
