@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reasoning_guards import artifacts, cli, traces
-from reasoning_guards.distil import annotation, quality, releases
+from reasoning_guards.distil import annotation, quality, rehearsal, releases
 from reasoning_guards.distil.answers import Answer
 from reasoning_guards.distil.attempts import Item, Outcome, question
 from reasoning_guards.distil.client import Endpoint
@@ -164,6 +164,48 @@ def test_what_is_shown_adds_up_and_finds_most_failures(cached: Path) -> None:
     page = distilled.examples(shown, rejected=True).data
     assert page.count("<details>") == distilled.SHOWN
     assert distilled.by_budget(shown).run == identity(shown.spec)
+
+
+@pytest.mark.parametrize(("failed", "left"), [((True, False), "0.00"), ((False, True), "1.00")])
+def test_what_is_left_in_is_what_the_answer_that_was_kept_had(
+    tmp_path: Path, failed: tuple[bool, bool], left: str
+) -> None:
+    spec = Distillation(teacher="rule", failures=0.1)
+    examples = tuple(
+        example
+        for example in corpora.load(MEADOW, "train")[:100]
+        if failed
+        == tuple(
+            bool(rehearsal.failures(question(spec, "full", Item(example, "policy"), n), 0.1))
+            for n in range(2)
+        )
+    )
+    assert len(examples) > 5
+    outcomes = [Outcome(e.id, "kept", "trace", (("no verdict",), ())) for e in examples]
+    source = Source(MEADOW, examples, ("full",))
+    found = Found(PROFILE, spec, [source], Store(tmp_path / "a"), {(MEADOW, "full"): outcomes})
+    assert filtering.left_in(found).startswith(left)
+
+
+def test_the_judge_is_held_to_what_came_to_it_and_could_be_read() -> None:
+    for stage, kinds in (("full", rehearsal.OF_TRACES), (1, rehearsal.OF_REWRITES)):
+        filters = [kind for kind in kinds if not kind.startswith("judge")]
+        assert len(filters) == len(kinds) - 1
+        for said, wanted in (
+            ((), [*kinds]),
+            (("judge: not grounded",), [*kinds]),
+            (("repetition",), filters),
+            (("judge: unreadable",), filters),
+        ):
+            assert filtering._answerable(stage, said) == wanted
+
+
+def test_what_is_cut_off_counts_as_without_a_verdict_too(cached: Path) -> None:
+    shown = distilled.found(PROFILE.model_copy(update={"n_train": 60, "sizes": [10, 20, 30, 60]}))
+    measured = filtering.precision(shown)
+    assert measured.loc["no verdict", "Made"] > measured.loc["cut off", "Made"]
+    for name in ("no verdict", "over budget"):
+        assert measured.loc[name, "Precision"].startswith("1.00")
 
 
 @pytest.mark.parametrize("world", ["embedded", "hub"])
