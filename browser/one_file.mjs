@@ -32,13 +32,18 @@ const found = await page.evaluate(() => {
 for (const kind of ["twice", "nowhere", "beside"]) wrong.push(...found[kind].map((what) => `${kind}: ${what}`));
 await page.keyboard.press("Control+k");
 await page.keyboard.press("Escape");
-wrong.push(...(await violations(page)));
 await page.locator(".theme-switch-button").first().click();
 const theme = await page.evaluate(() => document.documentElement.dataset.theme);
-wrong.push(...(await violations(page)).map((found) => `${theme}: ${found}`));
 await page.setViewportSize({ width: 375, height: 800 });
 const width = await page.evaluate(() => document.documentElement.scrollWidth);
 if (width > 375) wrong.push(`${width} pixels wide on a phone`);
+for (const chosen of ["light", "dark"]) {
+  const shown = await blank(browser, chosen);
+  await shown.goto(pathToFileURL(file).href, { waitUntil: "load" });
+  assert.equal(await shown.evaluate(() => document.documentElement.dataset.theme), chosen);
+  wrong.push(...(await violations(shown)).map((found) => `${chosen}: ${found}`));
+  await shown.close();
+}
 await browser.close();
 rmSync(dirname(file), { recursive: true });
 assert.deepEqual([...new Set(wrong)], []);

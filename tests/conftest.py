@@ -20,3 +20,11 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("REASONING_GUARDS_CACHE", str(folder))
     return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Files with long tests first: else one of two processes waits for the last of them."""
+    long = {
+        item.path for item in items for mark in ("slow", "vllm") if item.get_closest_marker(mark)
+    }
+    items.sort(key=lambda item: item.path not in long)

@@ -99,9 +99,16 @@ MUTATIONS = (
         "test_scheduler.py",
     ),
     Mutation(
+        "answers that are asked for alike are written cell by cell",
+        "worker.py",
+        "                builder.make_together(job.values, job.resources)",
+        "                pass",
+        "test_scheduler.py",
+    ),
+    Mutation(
         "a chapter is taken as it was executed, whatever guards were made since",
         "executed.py",
-        '        *(f"{name} {_told(path)}" for name, path in _files(cache_folder())),\n',
+        '        *(f"{path} {_told(path)}" for path in _files(cache_folder())),\n',
         "",
         "test_executed.py",
     ),

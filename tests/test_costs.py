@@ -97,7 +97,7 @@ def test_each_guard_is_reckoned_by_its_own_size():
 def test_on_a_cpu_only_the_rates_of_a_core_count():
     study = chapters.rq1_efficacy(Profile())
     (recipe,) = study.recipes()[:1]
-    assert costs.hours(Profile(), recipe) == pytest.approx(200 * 6 * 72 / 7e3 / 3600)
+    assert costs.hours(Profile(), recipe) == pytest.approx(100 * 6 * 72 / 7e3 / 3600)
     (value,) = study.generations(["nr"])[:1]
     assert costs.hours(Profile(), value) == pytest.approx(12 * 72 / 4e3 / 3600)
     read = Probability.of(value)

@@ -50,11 +50,18 @@ def test_an_artifact_that_is_gone_changes_the_state(full):
     assert executed.state(PROFILE) != before
 
 
-def test_logs_and_locks_do_not_change_the_state(full):
+def test_logs_locks_and_what_is_in_the_making_do_not_change_the_state(full):
     before = executed.state(PROFILE)
     put(full / "logs" / "today.log", "made")
     put(full / "checkpoint" / "a.lock", "")
+    put(full / "generations" / "b.partial" / "generations.jsonl", "{}")
     assert executed.state(PROFILE) == before
+
+
+def test_a_file_that_another_run_takes_away_meanwhile_is_no_error(full, monkeypatch):
+    gone = full / "checkpoint" / "c" / "manifest.json"
+    monkeypatch.setattr(executed, "_files", lambda folder: [gone] if folder == full else [])
+    assert executed.state(PROFILE)
 
 
 def test_the_profile_the_commit_the_code_and_the_packages_change_the_state(
@@ -73,8 +80,10 @@ def test_the_profile_the_commit_the_code_and_the_packages_change_the_state(
     assert len({*states}) == len(states)
 
 
-def test_where_hub_sets_are_read_no_state_is_known(monkeypatch):
+def test_where_sets_are_read_that_can_change_unseen_no_state_is_known(monkeypatch):
     assert executed.state(Profile(world="hub")) is None
+    assert executed.state(Profile(train_set="book/examples/library.yaml")) is None
+    assert executed.state(Profile(benchmarks=["allenai/xstest-response"])) is None
     monkeypatch.setenv("REASONING_GUARDS_MIRROR", "/mirror")
     assert executed.state(PROFILE) is None
 
@@ -91,7 +100,7 @@ def test_a_chapter_is_executed_again_only_after_something_that_it_reads_has_chan
     put(notebook, nbformat.writes(nbformat.v4.new_notebook(cells=[tagged, cell], metadata=kernel)))
 
     def shown():
-        book._take_or_execute(notebook, executed.state(PROFILE), PROFILE, tmp_path, print)
+        book._execute_all(PROFILE, tmp_path, print)
         done = tmp_path / "mine" / "source" / "notebooks" / "one.ipynb"
         found = nbformat.read(done, as_version=4).cells[-1].outputs[0].data["text/plain"]
         done.unlink()
@@ -104,13 +113,18 @@ def test_a_chapter_is_executed_again_only_after_something_that_it_reads_has_chan
     assert second != first
     notebook.write_text(notebook.read_text().replace("import time", "import time  # anew"))
     assert shown() not in (first, second)
-    assert len(list((tmp_path / "mine" / "executed" / "one").iterdir())) == 1
+    kept = list((tmp_path / "mine" / "executed" / "one").iterdir())
+    assert len(kept) == 1
+
+    states = iter("ab")  # something changes while it is executed
+    monkeypatch.setattr(executed, "state", lambda _: next(states))
+    shown()
+    assert list((tmp_path / "mine" / "executed" / "one").iterdir()) == kept
 
 
-def test_chapters_add_nothing_to_what_the_study_left_of_the_rule_s_traces(full, monkeypatch):
+def test_chapters_add_nothing_to_what_the_rules_were_asked_before(full):
     profile = Profile(n_train=8, examined_traces=4, budgets=[1])
-    monkeypatch.setattr(book.scheduler, "run", lambda *_: None)
-    book.run_study(profile, print)
+    book._ask_rules(profile)
     before = executed.state(profile)
     distilled.found(profile)
     examining.rehearse(profile)

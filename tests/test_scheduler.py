@@ -1,6 +1,7 @@
 """Scheduling: each value once, in order, failures contained, and every end a sentence."""
 
 import importlib.util
+import io
 import itertools
 import os
 import signal
@@ -13,10 +14,21 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from reasoning_guards import artifacts, board, chapters, local, resources, scheduler, traces
+from reasoning_guards import (
+    artifacts,
+    board,
+    chapters,
+    local,
+    resources,
+    scheduler,
+    traces,
+    worker,
+)
+from reasoning_guards.engines import Answer
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Generation, Recipe, mining
 from reasoning_guards.resources import Resources
+from reasoning_guards.synthetic import tokenizer as words
 from reasoning_guards.training import launch
 from reasoning_guards.worker import Job, Reply
 
@@ -349,6 +361,24 @@ def test_a_worker_that_ends_early_gives_a_sentence(tmp_path, monkeypatch, script
         run([RECIPE])
 
 
+def test_of_values_over_which_a_worker_dies_each_is_tried_alone(tmp_path):
+    python = tmp_path / "python"
+    # Dies of two values together, and of what is of the second cell.
+    python.write_text(
+        "#!/bin/sh\nwhile read job; do case $job in\n"
+        f'*\'"dataset":"{ASKED[1].cell.dataset}"\'*) kill -9 $$;;\n'
+        "esac; echo '{\"failed\": null}'; done\n"
+    )
+    python.chmod(0o755)
+    worker = local.Worker(str(python), tmp_path / "log")
+    other = STUDY.generations(["nr"])[2]
+    assert ASKED[1].cell.dataset not in (ASKED[0].cell.dataset, other.cell.dataset)
+    first, second, third = worker.make([ASKED[0], ASKED[1], other], Resources())
+    worker.close()
+    assert (first, third) == (None, None)
+    assert "was killed" in second
+
+
 def test_a_worker_that_died_is_replaced_for_the_next_value(tmp_path):
     python = tmp_path / "python"
     python.write_text(
@@ -357,9 +387,8 @@ def test_a_worker_that_died_is_replaced_for_the_next_value(tmp_path):
     )
     python.chmod(0o755)
     worker = local.Worker(str(python), tmp_path / "log")
-    first, second = worker.make([RECIPE, UNTRAINED], Resources())
-    assert first == second
-    assert "was killed" in first
+    (why,) = worker.make([RECIPE], Resources())
+    assert "was killed" in why
     assert list(worker.make([RECIPE], Resources())) == [None]
     worker.close()
 
@@ -398,6 +427,26 @@ def test_the_real_worker_killed_in_training_is_named_and_the_run_can_be_repeated
     assert not list(cache.rglob("*.partial"))
     assert (artifacts.folder(RECIPE) / "model.safetensors").is_file()
     assert artifacts.manifest(ASKED[0])["notes"]["rows"] == 2
+
+
+def test_answers_of_one_job_are_asked_for_in_one_call(monkeypatch):
+    asked = []
+
+    class Engine:
+        tokenizer = words.build()
+
+        def answer(self, requests, decoding):
+            asked.append(len(requests))
+            return [(request, [Answer("", 0, "stop")]) for request in requests]
+
+    monkeypatch.setattr(worker.Builder, "_engine", lambda *_: Engine())
+    values = STUDY.generations(["backbone"])[:3]
+    job = Job(values=tuple(values), resources=Resources()).model_dump_json()
+    replies = io.StringIO()
+    assert worker.serve([job], replies)
+    assert asked == [3 * TINY.eval_examples]
+    assert replies.getvalue().count('"failed":null') == 3
+    assert all(map(artifacts.is_cached, values))
 
 
 @pytest.mark.slow

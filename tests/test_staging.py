@@ -110,7 +110,7 @@ def test_the_cost_of_a_study_counts_all_that_its_answers_wait_for_once():
 def test_the_first_page_says_at_which_scale_and_from_what_a_copy_was_made(folder):
     said = (folder / "book" / "this_copy.md").read_text()
     assert (
-        "profile `smoke`, `synthetic/llama-64`, 200 examples to learn from, 1 training seed, "
+        "profile `smoke`, `synthetic/llama-64`, 100 examples to learn from, 1 training seed, "
         in said
     )
     assert "at most 2 examples a cell" in said

@@ -25,7 +25,7 @@ def test_the_stored_grid_is_the_one_the_code_would_run():
     assert len(keys) == len(wanted)
 
 
-def test_what_was_trained_on_is_stored_as_the_code_would_run_it():
+def test_the_grid_of_guards_trained_further_is_stored_as_the_code_would_run_it():
     wanted = {
         (kind, rate, seed)
         for kind, rates in tuning.REFINED_RATES.items()
@@ -40,6 +40,7 @@ def test_what_was_trained_on_is_stored_as_the_code_would_run_it():
 @pytest.mark.parametrize("profile", ["cpu", "cpu-long"])
 def test_the_embedded_profiles_use_the_best_of_the_grid(profile):
     used = params.load(PARAMS / f"{profile}.yaml")
+    assert used == tuning.tuned(used)
     assert used.learning_rate_continual == tuning.best_rate("continual")
     assert used.learning_rate_dpo == tuning.best_rate("dpo")
     assert used.learning_rates_grpo[0] == tuning.best_rate("grpo")
@@ -70,6 +71,15 @@ def test_the_best_rate_is_best_on_the_mean_of_its_seeds(monkeypatch):
     assert tuning.best_rate("a") == 0.2
 
 
+def test_guards_were_trained_further_from_those_of_the_best_settings():
+    """Whose F1 the first grid holds as well."""
+    grid, refined = tuning.results(), tuning.refined_results()
+    epochs, rate = tuning.best(["r_1", "r_full"])
+    full = grid[grid["kind"] == "r_full"].set_index(["epochs", "learning_rate", "seed"])["f1"]
+    for seed, before in refined[refined["kind"] == "dpo"].groupby("seed")["before"]:
+        assert {*before} == {full[epochs, rate, seed]}
+
+
 def test_settings_are_chosen_on_validation_data_alone():
     studies = [
         *(tuning._study(Profile(), it) for it in (("nr", 6, 1e-3), ("r_full", 3, 1e-3))),
@@ -91,7 +101,7 @@ def test_a_tried_rate_reaches_what_goes_on_from_the_guard_that_it_is_compared_wi
     }
 
 
-def test_the_page_shows_what_training_on_changed_and_marks_one_rate_of_each(monkeypatch):
+def test_the_page_shows_what_further_training_changed_and_marks_one_rate_of_each(monkeypatch):
     table = settings.refined_grid()
     assert list(table.index) == list(settings._REFINED.values())
     assert (table.map(lambda text: text.endswith("*")).sum(axis=1) == 1).all()

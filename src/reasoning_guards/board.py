@@ -73,7 +73,8 @@ class Board:
     def take(self, last: Work | None) -> dict[str, Work]:
         """What is ready next, of the last one's guard if possible; nothing when nothing is left.
 
-        One value, or all the answers that can be written together with it.
+        One value, or all the answers that can be written together with it: a guard's are one
+        worker's, even where others have nothing left to do.
         """
         with self._changed:
             while self._todo:

@@ -46,15 +46,10 @@ class BookFailedError(UserError):
 
 
 def run_study(profile: Profile, report: Report) -> None:
-    """Train and generate everything the chapters need, each distinct value once.
-
-    A profile whose teacher or judge is the rule has it answer here as well, since it costs nothing.
-    """
+    """Train and generate everything the chapters need, each distinct value once."""
     studies = [chapter(profile) for chapter in CHAPTERS.values()]
     values = [value for study in studies for value in study.values()]
     scheduler.run(values, studies[0].resources(), profile.workers, report)
-    asking.rehearse(profile, benchmarks.set_name(profile.train_set))
-    examining.rehearse(profile)
 
 
 def execute(chapter: str, profile: Profile, output: Path, report: Report) -> Path:
@@ -114,16 +109,10 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
         BookFailedError: naming the builder's first complaint.
     """
     run_study(profile, report)
+    _ask_rules(profile)
     stage = _stage(output, profile)
     shutil.rmtree(stage, ignore_errors=True)
-    state = executed.state(profile)
-    with ThreadPoolExecutor(profile.workers) as pool:
-        # What they need is made; reading it takes each a kernel, and those can run side by side.
-        for chapter in [
-            pool.submit(_take_or_execute, notebook, state, profile, output, report)
-            for notebook in sorted(Path("notebooks").glob("*.ipynb"))
-        ]:
-            chapter.result()
+    _execute_all(profile, output, report)
     report("Building the pages ...")
     staging.stage(stage, profile)
     built = stage.parent / _PAGES
@@ -149,21 +138,38 @@ def build(profile: Profile, output: Path, report: Report) -> Path:
     return page.resolve()
 
 
-def _take_or_execute(
-    notebook: Path, state: str | None, profile: Profile, output: Path, report: Report
-) -> None:
-    """The executed chapter as it was kept, if it was executed in this state."""
-    if state is None:
-        execute(notebook.stem, profile, output, report)
-        return
-    kept = executed.place(notebook, state, output / profile.profile / "executed")
-    if kept.is_file():
+def _ask_rules(profile: Profile) -> None:
+    """Have the rule teacher and the rule judge answer what chapters show of them.
+
+    Chapters would have them answer as well, and so change what others of the same book read.
+    """
+    asking.rehearse(profile, benchmarks.set_name(profile.train_set))
+    examining.rehearse(profile)
+
+
+def _execute_all(profile: Profile, output: Path, report: Report) -> None:
+    """Every chapter: as it was executed before, if nothing that it reads has changed since."""
+    notebooks = sorted(Path("notebooks").glob("*.ipynb"))
+    read, folder = executed.state(profile), output / profile.profile / "executed"
+    places = {notebook: executed.place(notebook, read, folder) for notebook in notebooks if read}
+    there = {notebook: place for notebook, place in places.items() if place.is_file()}
+    for notebook, place in there.items():
         report(f"Taking {notebook.stem} as it was executed ...")
         target = _stage(output, profile) / "notebooks" / notebook.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(kept, target)
-    else:
-        executed.keep(execute(notebook.stem, profile, output, report), kept)
+        shutil.copyfile(place, target)
+    with ThreadPoolExecutor(profile.workers) as pool:
+        # What they need is made; reading it takes each a kernel, and those can run side by side.
+        done = {
+            notebook: pool.submit(execute, notebook.stem, profile, output, report)
+            for notebook in notebooks
+            if notebook not in there
+        }
+        for chapter in done.values():
+            chapter.result()
+    if read and read == executed.state(profile):  # else it is not known what they have read
+        for notebook, chapter in done.items():
+            executed.keep(chapter.result(), places[notebook])
 
 
 def one_file(profile: Profile, output: Path, report: Report) -> Path:
@@ -198,11 +204,11 @@ def _fold_parameters(notebook: Path) -> None:
     """Have the pages fold the cell that papermill put in, as they fold the defaults it replaces."""
     import nbformat
 
-    executed = nbformat.read(notebook, as_version=4)
-    for cell in executed.cells:
+    content = nbformat.read(notebook, as_version=4)
+    for cell in content.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")
-    nbformat.write(executed, notebook)
+    nbformat.write(content, notebook)
 
 
 def _stage(output: Path, profile: Profile) -> Path:

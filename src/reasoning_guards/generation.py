@@ -1,4 +1,4 @@
-"""A guard's answers to one cell's examples, written as they come and gone on from after a kill."""
+"""A guard's answers to examples of cells, written as they come and gone on from after a kill."""
 
 import json
 import os

@@ -40,7 +40,11 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def make(self, values: Sequence[Work], resources: Resources) -> Iterator[str | None]:
-        """Make values; for each, as it is made, None or a sentence saying why it is not."""
+        """Make values; for each in turn, None when it is made or a sentence saying why it is not.
+
+        If the process ends over several of them, what is left is tried one by one: else one of them
+        that no process survives would keep the others from being made.
+        """
         if self._process is None:
             try:
                 self._process = self._start()
@@ -57,7 +61,12 @@ class Worker:
         for made in range(len(values)):
             line = self._process.stdout.readline()
             if not line.endswith("\n"):
-                yield from [self._ended()] * (len(values) - made)
+                why = self._ended()
+                if len(values) == 1:
+                    yield why
+                else:
+                    for value in values[made:]:
+                        yield from self.make([value], resources)
                 return
             yield Reply.model_validate_json(line).failed
 

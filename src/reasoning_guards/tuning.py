@@ -63,6 +63,18 @@ def best(kinds: list[str]) -> tuple[int, float]:
     return int(chosen[0]), float(chosen[1])
 
 
+def tuned(profile: Profile) -> Profile:
+    """The profile with the best settings of each kind of guard."""
+    (at_once, rate_at_once), (reasoning, rate_reasoning) = map(best, SHARED)
+    return changed(
+        profile,
+        epochs_non_reasoning=at_once,
+        learning_rate_non_reasoning=rate_at_once,
+        epochs_reasoning=reasoning,
+        learning_rate_reasoning=rate_reasoning,
+    )
+
+
 def refined_results() -> pd.DataFrame:
     """What goes on from a trained guard, as it was run: a row per kind, learning rate and seed.
 
@@ -179,9 +191,9 @@ def _tried(profile: Profile) -> Profile:
 
 
 def _one_variant(
-    profile: Profile, name: str, guards: dict[int, Recipe], mode: Mode = "reasoning"
+    profile: Profile, name: str, by_seed: dict[int, Recipe], mode: Mode = "reasoning"
 ) -> Study:
-    return Study("tuning", profile, {name: Variant(name, name, guards, mode, CELLS)})
+    return Study("tuning", profile, {name: Variant(name, name, by_seed, mode, CELLS)})
 
 
 def _say(line: str) -> None:
@@ -189,7 +201,6 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    tuned = params.load(Path(sys.argv[1]))
-    folder = files(__package__)
-    run(tuned).to_csv(str(folder.joinpath(RESULTS)), index=False)
-    run_refined(tuned).to_csv(str(folder.joinpath(REFINED)), index=False)
+    wanted, folder = params.load(Path(sys.argv[1])), files(__package__)
+    run(wanted).to_csv(str(folder.joinpath(RESULTS)), index=False)
+    run_refined(tuned(wanted)).to_csv(str(folder.joinpath(REFINED)), index=False)

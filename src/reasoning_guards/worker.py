@@ -19,7 +19,6 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +162,10 @@ def serve(jobs: Any, replies: Any) -> bool:
         job = Job.model_validate_json(line)
         first, *others = job.values
         if others and all(asked_alike(value, first) for value in others):
-            with suppress(Exception):  # whatever fails of one of them fails below, and is reported
+            try:
                 builder.make_together(job.values, job.resources)
+            except Exception:  # they are made one by one then, and what fails of one is reported
+                traceback.print_exc()
         for value in job.values:
             try:
                 reply = Reply(made=str(builder.make(value, job.resources)))

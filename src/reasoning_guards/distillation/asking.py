@@ -128,7 +128,10 @@ def askers(profile: Profile, models: Iterable[str], stack: ExitStack) -> dict[st
 
 
 def rehearse(profile: Profile, only: str) -> None:
-    """Have the rule teacher answer, where the profile names it; from within an event loop, too."""
-    if profile.teacher_model == RULE:
+    """Have the rule teacher answer, where the profile names it; from within an event loop, too.
+
+    It knows the embedded world's sets and no others.
+    """
+    if profile.teacher_model == RULE and only.startswith("synthetic/"):
         with ThreadPoolExecutor(1) as beside:
             beside.submit(run, profile, lambda line: None, only=only).result()

@@ -13,13 +13,13 @@ from reasoning_guards.resources import Resources
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt as token ids; the id names it among all requests of a run."""
+    """One prompt as token ids; the id names its example, which several cells may ask about."""
 
     id: str
     prompt: list[int]
 
     def seed(self, decoding: Decoding, generation: int = 0) -> int:
-        """A seed of its own for each prompt and generation, below 2**31.
+        """A seed of its own for each example and generation, below 2**31.
 
         One seed for all would give every prompt the same random numbers, and so correlated errors.
         """
