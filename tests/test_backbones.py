@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import tiny_guards
 
-from reasoning_guards import artifacts, backbones, chapters
+from reasoning_guards import artifacts, backbones, chapters, generation, prompts
 from reasoning_guards.chapters import arms, benchmarks, released
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone
+from reasoning_guards.synthetic import tokenizer as words
 
 
 @pytest.fixture(scope="module")
@@ -104,5 +105,22 @@ def test_two_models_whose_rows_would_have_one_name_are_refused(model: Path, tmp_
 
 
 def test_own_without_a_model_is_refused() -> None:
-    with pytest.raises(released.NoReleasedGuardsError, match="write own: and its folder"):
-        chapters.rq1_efficacy(Profile(released=["own"]))
+    for name in ("own", "own_dual"):
+        with pytest.raises(released.NoReleasedGuardsError, match=f"write {name}: and its folder"):
+            chapters.rq1_efficacy(Profile(released=[name]))
+
+
+def test_an_own_dual_mode_model_is_told_its_mode(model: Path) -> None:
+    profile = Profile(released=[f"own_dual:{model}", f"own:{model}"])
+    rows = {row.name: row for row in released.variants(profile, benchmarks.scored(profile))}
+    assert list(rows) == ["own_dual_mine", "own_dual_mine_r", "own_mine", "own_mine_r"]
+    study = chapters.rq1_efficacy(profile)
+    tokenizer = words.build()
+    for name, token in (
+        ("own_dual_mine", prompts.MODE_TOKENS["non-reasoning"]),
+        ("own_dual_mine_r", prompts.MODE_TOKENS["reasoning"]),
+        ("own_mine_r", "policy"),
+    ):
+        asked = study.generations([name])[0]
+        request, _, _ = generation.requests(asked, tokenizer)[0]
+        assert tokenizer.decode(request.prompt).split()[:2] == ["<bos>", token]

@@ -11,7 +11,7 @@ from reasoning_guards import datasets, guards, mining, prompts, verdicts
 from reasoning_guards.engines import Answer, InferenceEngine, Request
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, Task, with_random_labels
-from reasoning_guards.recipes import Cell, Generation, Mining, Recipe
+from reasoning_guards.recipes import Cell, Generation, Mining
 from reasoning_guards.training import data
 
 ROWS = "generations.jsonl"
@@ -155,7 +155,7 @@ def _encoded(
         example,
         mode=mode,
         template=backbone.template,
-        mode_token=isinstance(generation.guard, Recipe) and bool(generation.guard.dual),
+        mode_token=bool(generation.guard.dual),
         refusal_line=backbone.refusal_line,
         max_tokens=max_tokens,
     )

@@ -92,7 +92,8 @@ class Profile(BaseModel):
         eval_examples: of each benchmark cell, the first so many, or None for all.
         released: guards that others released, by their names in `guards.GUARDS`, as rows of RQ1,
             RQ7, RQ8 and inference time; "name:model" for another model of that format, and
-            "own:model" for one that answers as those trained here do.
+            "own:model" for one that answers as those trained here do, "own_dual:model" if it is
+            told its mode.
         parse_policy: what an answer without a readable verdict counts as.
         bootstrap_replicates: resamples behind each interval.
         workers: child processes at once; on GPUs each has `tensor_parallel` of them, or

@@ -54,6 +54,7 @@ class Backbone(Value):
         template, refusal_line: how it is asked; see `prompts.guard_prompt`.
         format: the released guard, by its name in `guards.GUARDS`, as which it is asked and read
             instead.
+        dual: whether it is told its mode by a token, as dual-mode guards are that are trained here.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Backbone(Value):
     template: Template = "paper"
     refusal_line: bool = True
     format: str = unless("")
+    dual: bool = unless(False)
 
 
 class Reading(Value):

@@ -14,8 +14,8 @@ class NoReleasedGuardsError(UserError):
     """Released guards are to be evaluated, and the profile names none, or not which."""
 
 
-OWN = "own"
-"""A guard that answers as those do that are trained here, in the place of a released one's name."""
+OWN, OWN_DUAL = "own", "own_dual"
+"""Guards that answer as those do that are trained here, in the place of a released one's name."""
 
 
 def variants(profile: Profile, cells: tuple[Cell, ...]) -> list[Variant]:
@@ -25,7 +25,7 @@ def variants(profile: Profile, cells: tuple[Cell, ...]) -> list[Variant]:
     asked to reason. A guard has no seeds: it is asked once, as of the profile's first. One that was
     trained with a taxonomy of its own reads that where examples bring no policy. "name:model" has
     another model asked in the format of that name, with a row of its own; "own:model" in that of
-    the guards that are trained here.
+    the guards that are trained here, "own_dual:model" in that of dual-mode ones.
 
     Raises:
         guards.UnknownGuardError: if the profile names one that is not known.
@@ -66,13 +66,14 @@ def _asked(
 ) -> tuple[Backbone, str, tuple[Mode, ...], str | None]:
     """The model, what tables call it, its modes, and a taxonomy that it was trained with."""
     place, revision = backbones.located(model, "main") if model else ("", "main")
-    if name == OWN:
+    if name in (OWN, OWN_DUAL):
         if not model:
             raise NoReleasedGuardsError(
-                f"`released` names {OWN!r} without a model: write {OWN}: and its folder or hub id."
+                f"`released` names {name!r} without a model: write {name}: and its folder or "
+                "hub id."
             )
         own = Backbone(
-            name=place, revision=revision,
+            name=place, revision=revision, dual=name == OWN_DUAL,
             template=profile.template, refusal_line=profile.refusal_line,
         )  # fmt: skip
         return own, Path(model).name, ("non-reasoning", "reasoning"), None
