@@ -31,25 +31,28 @@ def grid() -> pd.DataFrame:
 
 
 def refined_grid() -> pd.DataFrame:
-    """One row per way to go on from a trained guard, one column per learning rate.
+    """One row per way to go on from a trained guard and learning rate; a star marks what is used.
 
-    Values: mean F1 as `grid` has it, and its mean difference from the guard that was gone on from,
-    whose own F1 is the first column's. A star marks the setting that is used.
+    Columns: F1 of the guard that was gone on from and of the one that came of it, as `grid` has it,
+    and their difference.
     """
-    table: dict[str, dict[str, str]] = {}
     means = (
         tuning.refined_results()
         .groupby(["kind", "learning_rate"], as_index=False)
-        .agg(f1=("f1", "mean"), before=("before", "mean"))
+        .agg(before=("before", "mean"), f1=("f1", "mean"))
     )
+    rows = {}
     for row in means.to_dict("records"):
-        kind, rate, before = row["kind"], row["learning_rate"], row["before"]
+        kind, rate, before, after = (
+            row[name] for name in ("kind", "learning_rate", "before", "f1")
+        )
         star = " *" if rate == tuning.best_rate(kind) else ""
-        shown = table.setdefault(_REFINED[kind], {"Before": f"{before:.3f}"})
-        shown[f"{rate:g}"] = f"{row['f1']:.3f} ({row['f1'] - before:+.3f}){star}"
-    found = pd.DataFrame.from_dict(table, orient="index").rename_axis(columns="Learning rate")
-    rates = sorted(found.columns[1:], key=float)
-    return found[["Before", *rates]].fillna("–")
+        rows[f"{_REFINED[kind]}, {rate:g}"] = {
+            "Before": f"{before:.3f}",
+            "After": f"{after:.3f}{star}",
+            "Change": f"{after - before:+.3f}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Learning rate")
 
 
 def numbers() -> dict[str, str]:
