@@ -116,9 +116,11 @@ def test_timings_are_made_last_and_by_one_worker(monkeypatch):
 
     made = []
 
-    def make(self, value, resources):
-        made.append((type(value).__name__, id(self)))
-        artifacts.make(value, lambda folder: None)
+    def make(self, values, resources):
+        for value in values:
+            made.append((type(value).__name__, id(self)))
+            artifacts.make(value, lambda folder: None)
+            yield None
 
     monkeypatch.setattr(local.Worker, "make", make)
     scheduler.run(STUDY.values()[::-1], Resources(), workers=2)
