@@ -119,7 +119,7 @@ def run_refined(profile: Profile) -> pd.DataFrame:
         ["kind", "learning_rate"],
     )
     tried = _tried(profile)
-    starts = {(kind,): _one_variant(tried, kind, guards) for kind, guards in _starts(tried).items()}
+    starts = {(kind,): _one_variant(tried, kind, start) for kind, start in _starts(tried).items()}
     before = _validated(starts, ["kind"]).rename(columns={"f1": "before"})
     return found.merge(before.drop(columns="unparsable"), on=["kind", "seed"])
 

@@ -160,8 +160,7 @@ def serve(jobs: Any, replies: Any) -> bool:
     succeeded = True
     for line in jobs:
         job = Job.model_validate_json(line)
-        first, *others = job.values
-        if others and all(asked_alike(value, first) for value in others):
+        if len(job.values) > 1 and all(asked_alike(value, job.values[0]) for value in job.values):
             try:
                 builder.make_together(job.values, job.resources)
             except Exception:  # they are made one by one then, and what fails of one is reported
