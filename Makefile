@@ -44,7 +44,7 @@ chapter: .venv/made
 	@$(BIN)/reasoning-guards chapter $(CHAPTER) --profile $(PROFILE)
 
 plan: .venv/made
-	@$(BIN)/reasoning-guards plan --profile $(PROFILE) $(if $(CHECK),--check)
+	@$(BIN)/reasoning-guards plan --profile $(PROFILE) $(if $(CHECK),--check) $(if $(EVALUATE),--evaluate)
 
 # The traces that the profile's guards learn from, by its teacher_model.
 distil: .venv/made

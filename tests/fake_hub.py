@@ -1,4 +1,4 @@
-"""A hub on this machine: repositories of datasets over HTTP, and the ways in which it refuses."""
+"""A hub on this machine: datasets and models over HTTP, and the ways in which it refuses."""
 
 import hashlib
 import http.server
@@ -85,6 +85,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(status, {"X-Error-Code": code, "X-Error-Message": message})
             return
         parts = path.removeprefix("/api").strip("/").split("/")
+        if not path.startswith("/api") and parts[0] != "datasets":
+            parts = ["models", *parts]  # whose pages and files lie at the hub's root
         if parts[0] not in ("datasets", "models"):
             self._answer(404, {})
             return

@@ -1,4 +1,7 @@
-"""A rank whose training is sharded without any GPU: accelerate shards only over GPUs, torch can.
+"""A rank whose training is sharded without any GPU, by FSDP or by DeepSpeed.
+
+Accelerate shards by FSDP only over GPUs, though torch can without; and only there it starts
+DeepSpeed's communication, which on a CPU would compile a part of its own beside gloo.
 
 Started as `python -m sharding_on_cpu TRAINING.json WORKER`, in place of `training.rank`. With the
 checkpoint of the step that `KILL_WORKER_AFTER` names it kills the worker, and goes no further.
@@ -33,7 +36,17 @@ class Killing(TrainerCallback):
             time.sleep(60)
 
 
+def _start_deepspeed():
+    import deepspeed.comm.torch
+
+    deepspeed.comm.torch.build_shm_op = lambda: None
+    deepspeed.init_distributed("gloo", auto_mpi_discovery=False, verbose=False)
+
+
 if __name__ == "__main__":
-    state.PartialState.__init__ = _as_over_gpus
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+        _start_deepspeed()
+    else:
+        state.PartialState.__init__ = _as_over_gpus
     trainer.DEFAULT_CALLBACKS.append(Killing)
     sys.exit(rank.main())

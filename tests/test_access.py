@@ -1,5 +1,6 @@
 """What a profile reads is looked for before it runs, and each thing gets its line."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ GPU = params.load(Path(__file__).parents[1] / "params" / "gpu.yaml")
 SIMPLE = simple_safety_tests.HUB_ID
 MODEL = GPU.backbone
 RELEASED = {guards.GUARDS[name].hub_id for name in GPU.released} - {MODEL}
+WHOLE = {"config.json": b"{}", "model.safetensors": b"", "tokenizer.json": b"{}"}
 
 
 @pytest.fixture
@@ -33,8 +35,8 @@ def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_hub
     """A hub with the model and every dataset."""
     monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's attempts
     with fake_hub.serve(monkeypatch, tmp_path / "caches") as served:
-        there = (*HUB_SPLITS, MODEL, GPU.second_backbone, *RELEASED)
-        served.repositories = {hub_id: {"README.md": b""} for hub_id in there}
+        served.repositories = {hub_id: {"README.md": b""} for hub_id in HUB_SPLITS}
+        served.repositories |= dict.fromkeys((MODEL, GPU.second_backbone, *RELEASED), WHOLE)
         yield served
 
 
@@ -79,22 +81,55 @@ def test_what_the_hub_lets_this_login_read_is_ok_and_traces_that_there_are_not_a
     ((what, (ok, says)),) = found.items()
     assert (what, ok) == (f"traces by {GPU.teacher} for {GPU.train_set}", False)
     assert "for allenai/wildguardmix" in says
-    assert not [path for method, path, _ in online.asked if "/resolve/" in path]
+    assert not [path for how, path, _ in online.asked if how == "GET" and "/resolve/" in path]
 
 
 def test_a_missing_revision_is_found_out_too(online: fake_hub.Hub) -> None:
+    online.revisions["v8"] = fake_hub.COMMIT
     profile = GPU.model_copy(
-        update={"dataset_revisions": {SIMPLE: "v9"}, "backbone_revision": "v9"}
+        update={
+            "dataset_revisions": {SIMPLE: "v9"},
+            "backbone_revision": "v9",
+            "second_backbone_revision": "v8",
+        }
     )
     found = said(profile)
     assert {what for what, (ok, _) in found.items() if not ok} == {
         f"dataset {SIMPLE}, test",
         f"backbone {MODEL}",
-        f"backbone {GPU.second_backbone}",
         f"traces by {GPU.teacher} for {GPU.train_set}",
     }
     assert "revision 'v9'" in found[f"dataset {SIMPLE}, test"][1]
     assert "revision 'v9'" in found[f"backbone {MODEL}"][1]
+
+
+def test_a_repository_of_the_hub_without_a_model_is_no(online: fake_hub.Hub) -> None:
+    for kept, lacks in (
+        (("tokenizer.json", "model.safetensors"), "a config.json or adapter_config.json"),
+        (("config.json", "tokenizer.json"), "weights as safetensors"),
+    ):
+        online.repositories[MODEL] = {name: WHOLE[name] for name in kept}
+        ok, says = said(GPU)[f"backbone {MODEL}"]
+        assert not ok
+        assert says.startswith(f"The hub's repository {MODEL} (revision 'main') lacks {lacks}: ")
+        assert "\n" not in says
+
+
+def test_of_adapters_the_base_is_looked_for_as_well(online: fake_hub.Hub) -> None:
+    guard = "mine/adapters"
+    config = json.dumps({"base_model_name_or_path": "mine/base", "revision": None}).encode()
+    files = {"adapter_config.json": config, "adapter_model.safetensors": b""}
+    online.repositories |= {guard: files, "mine/base": WHOLE}
+    profile = GPU.model_copy(update={"backbone": guard})
+    there = f"hub, commit {fake_hub.COMMIT}"
+    expected = f"{there}; adapters to mine/base: {there}"
+    assert said(profile)[f"backbone {guard}"] == (True, expected)
+    del online.repositories["mine/base"]
+    ok, says = said(profile)[f"backbone {guard}"]
+    assert not ok
+    assert says.startswith("The hub shows no mine/base (revision 'main') to this login")
+    online.repositories[guard] = {"adapter_config.json": config, "adapter_model.bin": b""}
+    assert "lacks adapter_model.safetensors" in said(profile)[f"backbone {guard}"][1]
 
 
 def test_gated_terms_are_named_for_datasets_and_for_models(online: fake_hub.Hub) -> None:
@@ -154,9 +189,28 @@ def test_plan_check_lists_each_thing_and_its_exit_code_tells(
         "ok  traces by rule for synthetic/meadow: in the package"
         in capsys.readouterr().out.splitlines()
     )
-    monkeypatch.setattr(access, "check", lambda _: [access.Finding("dataset x", False, "Gone.")])
+    gone = access.Finding("dataset x", False, "Gone.")
+    monkeypatch.setattr(access, "check", lambda *_, **__: [gone])
     assert cli.main(["plan", "--check"]) == 1
     assert capsys.readouterr().out == "NO  dataset x: Gone.\n"
+
+
+def test_for_evaluate_only_what_released_guards_are_and_read_is_looked_for(
+    online: fake_hub.Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    assert cli.main(["plan", "--check", "--profile", "gpu-eval"]) == 1  # there are no traces
+    capsys.readouterr()
+    assert cli.main(["plan", "--check", "--profile", "gpu-eval", "--evaluate"]) == 0
+    kinds = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    assert set(kinds) == {"dataset", "backbone", "memory"}
+    profile = params.load(Path("params/gpu-eval.yaml"))
+    assert kinds.count("backbone") == len({guards.GUARDS[name].hub_id for name in profile.released})
+    assert GPU.train_set in {one.dataset for one in access.sets(profile)}
+    scored = benchmarks.safety_cells(profile) + benchmarks.custom_cells(profile)
+    read = access.sets(profile, evaluate=True)
+    assert {(one.dataset, one.split) for one in read} == {(c.dataset, c.split) for c in scored}
+    assert kinds.count("dataset") == len(read)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from reasoning_guards import chapters, claims, params
 from reasoning_guards.chapters import arms, data_efficiency, diversity, grpo
 from reasoning_guards.params import TRIED, Profile
 from reasoning_guards.recipes import Recipe
+from reasoning_guards.training import data
 
 EMBEDDED = Profile(seeds=[0, 1, 2, 3], control_seeds=2, budgets=[1, 2, 3, 5, 10])
 HUB = Profile(
@@ -85,6 +86,18 @@ def test_custom_policies_are_met_by_the_guards_of_the_other_chapters_with_all_th
             assert list(custom[name].guards) == EMBEDDED.seeds
 
 
+def test_each_backbone_has_a_revision_of_its_own():
+    revisions = {"backbone_revision": "one", "second_backbone_revision": "two"}
+    profile = HUB.model_copy(update=revisions)
+    for name, chapter in chapters.CHAPTERS.items():
+        of_backbones = {
+            guard.backbone.revision if isinstance(guard, Recipe) else guard.revision
+            for variant in chapter(profile).variants.values()
+            for guard in variant.guards.values()
+        }
+        assert of_backbones == {"two" if name == "second_backbone" else "one"}, name
+
+
 def test_equal_steps_repeat_few_examples_as_often_as_the_paper_does():
     changed = arms.equal_steps(HUB, 500)
     assert (changed.n_train, changed.epochs_reasoning) == (500, 50)
@@ -96,9 +109,15 @@ def test_equal_steps_repeat_few_examples_as_often_as_the_paper_does():
 
 def test_subsets_differ_from_seed_to_seed_and_the_smaller_is_part_of_the_larger():
     study = chapters.rq2_data_efficiency(EMBEDDED)
-    for name in data_efficiency.NAMES:
+    smaller: dict[int, set[str]] = {seed: set() for seed in EMBEDDED.seeds}
+    for name, size in zip(data_efficiency.NAMES, EMBEDDED.sizes, strict=True):
         guards = study.variants[f"r_{name}"].guards
-        assert [guard.subset_seed for guard in guards.values()] == EMBEDDED.seeds
+        drawn = {seed: {one.id for one in data.subset(guards[seed])} for seed in EMBEDDED.seeds}
+        for seed in EMBEDDED.seeds:
+            assert len(drawn[seed]) == size
+            assert smaller[seed] < drawn[seed]
+        assert len({frozenset(ids) for ids in drawn.values()}) == len(EMBEDDED.seeds)
+        smaller = drawn
 
 
 def test_the_repeating_guard_is_asked_on_its_way_and_trained_once():

@@ -6,6 +6,7 @@ Nothing is patched: the notebook trains and asks as it would on the paper's data
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,17 @@ def test_every_cell_is_asked_in_the_paper_s_prompt_with_the_taxonomy_of_the_trai
         teapot = {row["prompt_tokens"] for row in found if toxic_chat.HUB_ID in row["cell"]}
         assert teapot == {2 + len(bare.encode())}  # a byte each, and begin and end
         assert all(row["tokens"] <= 4 for row in found)
+
+
+def test_every_number_that_the_chapter_s_prose_quotes_was_glued(executed: Any) -> None:
+    """The book is built with warnings as errors, and a name that was not glued is one."""
+    cells = executed[0].cells
+    prose = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    glued = {output.get("metadata", {}).get("scrapbook", {}).get("name") for output in outputs}
+    quoted = set(re.findall(r"\{glue:\w+\}`([^`]+)`", prose))
+    assert quoted
+    assert quoted <= glued, quoted - glued
 
 
 def test_the_chapter_shows_its_tables_and_a_verdict_of_the_hub_world(executed: Any) -> None:

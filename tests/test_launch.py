@@ -19,7 +19,7 @@ from test_training import REASONING, assert_same_weights, weights, whole_states
 
 from reasoning_guards import prompts
 from reasoning_guards.recipes import Decoding, Recipe
-from reasoning_guards.refinements import Mined, Preference
+from reasoning_guards.refinements import GroupRelative, Mined, Preference, Reward
 from reasoning_guards.resources import Resources
 from reasoning_guards.training import data, launch, rank, sft
 from reasoning_guards.worker import Job
@@ -27,16 +27,21 @@ from reasoning_guards.worker import Job
 ROOT = Path(__file__).parents[1]
 CONFIGURATIONS = sorted(ROOT.glob("params/accelerate/*.yaml"))
 ONE = Resources(train_batch_per_device=8)
-TWO = ONE.model_copy(
-    update={
-        "gpus_per_training": 2,
-        "accelerate_config": str(ROOT / "params/accelerate/fsdp.yaml"),
-    }
-)
+
+
+def two(sharing: str) -> Resources:
+    config = str(ROOT / f"params/accelerate/{sharing}.yaml")
+    return ONE.model_copy(update={"gpus_per_training": 2, "accelerate_config": config})
+
+
+TWO = two("fsdp")
 # Of 75 sequences the last step has 11, which do not go evenly into batches of 8 for each of two.
 SHARED: Recipe = REASONING.model_copy(
     update={"n_train": 75, "sft": REASONING.sft.model_copy(update={"batch_size": 32, "epochs": 3})}
 )
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="DeepSpeed and /proc are Linux's")
 
 
 def losses(folder: Path) -> list[float]:
@@ -85,21 +90,41 @@ def test_a_step_learns_from_as_many_sequences_on_any_number_of_devices(
 
 @pytest.mark.slow
 def test_two_processes_learn_step_by_step_what_one_does(alone: Path, tmp_path: Path) -> None:
-    two = trained(launch.Training(recipe=SHARED, resources=TWO, folder=tmp_path / "two"))
-    assert len(losses(two)) == 9
-    assert losses(two) == pytest.approx(losses(alone), rel=1e-5)
-    assert_same_weights(two, alone, atol=1e-5)
-    assert {path.name for path in two.iterdir()} == {path.name for path in alone.iterdir()}
+    both = trained(launch.Training(recipe=SHARED, resources=TWO, folder=tmp_path / "two"))
+    assert len(losses(both)) == 9
+    assert losses(both) == pytest.approx(losses(alone), rel=1e-5)
+    assert_same_weights(both, alone, atol=1e-5)
+    assert {path.name for path in both.iterdir()} == {path.name for path in alone.iterdir()}
+
+
+def with_shards(path: str | None) -> str:
+    """What PYTHONPATH is to be so that processes find `sharding_on_cpu`."""
+    return f"{Path(__file__).parent}:{path or ''}"
+
+
+@pytest.fixture
+def shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings are shared out on a CPU as over GPUs, and not computed alike by each process."""
+    monkeypatch.setenv("PYTHONPATH", with_shards(os.environ.get("PYTHONPATH")))
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    monkeypatch.setattr(launch, "RANK", "sharding_on_cpu")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for its processes in /proc")
+@linux
+@pytest.mark.parametrize(
+    ("sharing", "parts"),
+    [
+        ("fsdp", "pytorch_model_fsdp_0/*.distcp"),
+        ("zero3", "global_step4/*_optim_states.pt"),
+    ],
+    ids=["fsdp", "zero3"],
+)
 def test_a_sharded_training_that_was_killed_goes_on_to_the_same_weights_in_one_file(
-    alone: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: Path, cache: Path, tmp_path: Path, shards: None, sharing: str, parts: str
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}")
     job = tmp_path / "job.json"
-    job.write_text(Job(values=(SHARED,), resources=TWO).model_dump_json())
+    job.write_text(Job(values=(SHARED,), resources=two(sharing)).model_dump_json())
     code = (
         "from reasoning_guards import worker; from reasoning_guards.training import launch; "
         "launch.RANK = 'sharding_on_cpu'; worker.main()"
@@ -112,7 +137,7 @@ def test_a_sharded_training_that_was_killed_goes_on_to_the_same_weights_in_one_f
     while ranks_of(worker.pid):  # they notice, and leave the folder to others
         time.sleep(0.05)
     kept = max(whole_states(cache), key=lambda state: state.stat().st_mtime)
-    assert len(list(kept.parent.glob("pytorch_model_fsdp_0/*.distcp"))) == 2
+    assert len(list(kept.parent.glob(parts))) == 2
     state = json.loads(kept.read_text())
     assert state["global_step"] == 4
     state["log_history"].append({"step": state["global_step"], "killed": True})
@@ -125,12 +150,35 @@ def test_a_sharded_training_that_was_killed_goes_on_to_the_same_weights_in_one_f
     folder = Path(reply["made"])
     assert '"killed": true' in (folder / "log_history.json").read_text()
     assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
-    made, expected = weights(folder), weights(alone)
-    # Tied weights are gathered by both of their names.
-    torch.testing.assert_close(made.pop("lm_head.weight"), made["model.embed_tokens.weight"])
-    torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
+    assert_learnt_alike(folder, alone, atol=1e-5)
     names = {path.name for path in folder.iterdir()}
     assert names - {"manifest.json"} == {path.name for path in alone.iterdir()}
+
+
+def assert_learnt_alike(folder: Path, other: Path, atol: float) -> None:
+    """As `assert_same_weights`, though FSDP gathers tied weights by both of their names."""
+    made, expected = weights(folder), weights(other)
+    tied = made.pop("lm_head.weight", None)
+    if tied is not None and "lm_head.weight" not in expected:
+        torch.testing.assert_close(tied, made["model.embed_tokens.weight"])
+    torch.testing.assert_close(made, expected, rtol=0, atol=atol)
+
+
+@pytest.mark.slow
+@linux
+@pytest.mark.parametrize("sharing", ["fsdp", "zero3"])
+def test_in_bfloat16_a_sharded_training_adds_up_and_leaves_float32(
+    tmp_path: Path, shards: None, sharing: str
+) -> None:
+    rounded = SHARED.sft.model_copy(update={"precision": "bfloat16", "epochs": 1})
+    recipe = SHARED.model_copy(update={"sft": rounded})
+    one = trained(launch.Training(recipe=recipe, resources=ONE, folder=tmp_path / "one"))
+    both = trained(launch.Training(recipe=recipe, resources=two(sharing), folder=tmp_path / "two"))
+    # Bfloat16 has no number between 8.3125 and 8.34375.
+    assert losses(both)[0] == pytest.approx(losses(one)[0], rel=1e-3)
+    for weight in weights(both).values():
+        assert weight.dtype == torch.float32
+        assert (weight != weight.bfloat16()).float().mean() > 0.5
 
 
 PREFER = Preference(
@@ -168,9 +216,14 @@ def invented_answers() -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [None, 4], ids=["full", "adapters"])
+@linux
+@pytest.mark.parametrize(
+    ("sharing", "rank"),
+    [("fsdp", None), ("fsdp", 4), ("zero3", 4)],
+    ids=["fsdp, full", "fsdp, adapters", "zero3, adapters"],
+)
 def test_two_processes_prefer_step_by_step_what_one_does(
-    alone: Path, tmp_path: Path, rank: int | None
+    alone: Path, tmp_path: Path, shards: None, sharing: str, rank: int | None
 ) -> None:
     second = PREFER.model_copy(update={"sft": PREFER.sft.model_copy(update={"lora_rank": rank})})
     told = {
@@ -179,11 +232,47 @@ def test_two_processes_prefer_step_by_step_what_one_does(
         "rows": invented_answers(),
     }
     one = trained(launch.Training(**told, resources=ONE, folder=tmp_path / "one"))
-    two = trained(launch.Training(**told, resources=TWO, folder=tmp_path / "two"))
-    assert len(losses(two)) == 5
-    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
-    assert losses(two)[-1] < losses(two)[0]
-    assert_same_weights(two, one, atol=1e-4)
+    both = trained(launch.Training(**told, resources=two(sharing), folder=tmp_path / "two"))
+    assert len(losses(both)) == 5
+    assert losses(both) == pytest.approx(losses(one), rel=1e-4)
+    assert losses(both)[-1] < losses(both)[0]
+    assert_learnt_alike(both, one, atol=1e-4)
+
+
+# Shorter answers earn more, so that there is something to learn for a guard that is hardly trained.
+BRIEF = GroupRelative(
+    mined=PREFER.mined, least=2, most=2, group=4, temperature=1, beta=0.01, engine="transformers",
+    reward=Reward(
+        prompt=0, response=0, false_positive=0, false_negative=0, form=0, length=1
+    ),
+    sft=PREFER.sft,
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@linux
+@pytest.mark.parametrize("sharing", ["fsdp", "zero3"])
+def test_two_processes_draw_answers_of_their_own_and_learn_from_all(
+    alone: Path, tmp_path: Path, shards: None, sharing: str
+) -> None:
+    told = launch.Training(
+        recipe=SHARED.model_copy(update={"refinement": BRIEF}),
+        start=alone,
+        rows=invented_answers(),
+        resources=two(sharing),
+        folder=tmp_path / "two",
+    )
+    both = trained(told)
+    history = json.loads((both / "log_history.json").read_text())
+    steps = [row for row in history if "reward_std" in row]
+    assert len(steps) == 5
+    assert max(row["reward_std"] for row in steps) > 0
+    moved = max(
+        (weight - weights(alone)[name]).abs().max()
+        for name, weight in weights(both).items()
+        if name != "lm_head.weight"
+    )
+    assert moved > 1e-5
 
 
 # What goes wrong
@@ -262,16 +351,11 @@ def test_each_configuration_is_read_and_leaves_number_and_precision_to_us(path: 
         _, told = prepare_deepspeed_cmd_env(parsed)
         assert told["ACCELERATE_USE_DEEPSPEED"] == "true"
         assert told["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == "3"
-        assert told["ACCELERATE_DEEPSPEED_ZERO3_SAVE_16BIT_MODEL"] == "true"
     assert told["ACCELERATE_MIXED_PRECISION"] == "no"
 
 
 def test_deepspeed_is_missed_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    shares = TWO.model_copy(
-        update={"accelerate_config": str(ROOT / "params/accelerate/zero3.yaml")}
-    )
+    assert launch.configuration(two("zero3")).name == "zero3.yaml"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(launch.NoConfigurationError, match="DeepSpeed, which is not installed"):
-        launch.configuration(shares)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    assert launch.configuration(shares).name == "zero3.yaml"
+        launch.configuration(two("zero3"))

@@ -26,9 +26,9 @@ from reasoning_guards import (
 from reasoning_guards.architectures import Architecture
 from reasoning_guards.cards import CARDS
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import SFT, with_needed
+from reasoning_guards.recipes import SFT, Recipe, with_needed
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import sft
+from reasoning_guards.training import grpo, sft
 
 PARAMS = Path(__file__).parents[1] / "params"
 KNOWN = architectures.known()
@@ -102,8 +102,11 @@ def test_what_is_loaded_is_all_but_the_part_for_images():
 
 
 def test_every_model_that_profiles_name_is_known():
-    released = [guard.hub_id for guard in chapters.released.guards.GUARDS.values()]
-    for model in ("meta-llama/Llama-3.1-8B-Instruct", "synthetic/qwen3-48-2", *released):
+    profiles = [params.load(path) for path in sorted(PARAMS.glob("*.yaml"))]
+    assert profiles
+    named = {name for each in profiles for name in (each.backbone, each.second_backbone)}
+    released = {guard.hub_id for guard in chapters.released.guards.GUARDS.values()}
+    for model in ("synthetic/qwen3-48-2", *named, *released):
         assert architectures.of(model) is not None, model
     assert architectures.of("mine/unheard-of-3b") is None
 
@@ -282,19 +285,40 @@ def test_runs_of_grpo_that_take_something_else_are_told_apart():
     assert [what for what in adapted if what.startswith("GRPO")] == [name.format(4), name.format(8)]
 
 
-def test_what_writes_grpos_answers_counts_as_far_as_a_step_takes_less():
-    def parts(**changes):
-        profile = HUB.model_copy(update=changes)
-        found = needs(profile, chapters.appendix_grpo)
-        return found[f"GRPO of {HUB.backbone}, groups of 4"].parts
+def of_grpo(**changes):
+    """What GRPO and, if that is by vLLM, the writing of its answers take."""
+    found = needs(HUB.model_copy(update=changes), chapters.appendix_grpo)
+    named = f"GRPO of {HUB.backbone}, groups of 4"
+    return found[named].parts, found.get(f"vllm within {named}")
 
-    served = parts(grpo_engine="vllm", lora_rank=8)
+
+def test_what_writes_grpos_answers_counts_as_far_as_a_step_takes_less():
+    served, _ = of_grpo(grpo_engine="vllm", lora_rank=8)
     awake = LLAMA.weights("bfloat16") + 4 * LLAMA.cache(HUB.max_length, "bfloat16")
     passing = served["gradients"] + served["logits"] + served["activations"]
     assert served["rollouts"] > 0
     assert served["rollouts"] + passing == pytest.approx(awake / memory.GIB + 2)
-    assert parts(grpo_engine="vllm")["rollouts"] == 0
-    assert "rollouts" not in parts(lora_rank=8)
+    full, _ = of_grpo(grpo_engine="vllm")
+    assert full["rollouts"] == 0
+    # Here all answers of a step are written at once, with the weights that are trained.
+    many, _ = of_grpo(lora_rank=8, grpo_batch_size=1024)
+    passing = many["gradients"] + many["logits"] + many["activations"]
+    cache = 1024 * LLAMA.cache(HUB.max_length, "bfloat16")
+    assert many["rollouts"] + passing == pytest.approx(cache / memory.GIB)
+
+
+def test_vllm_within_grpo_has_the_share_that_it_is_given(tmp_path):
+    _, awake = of_grpo(grpo_engine="vllm")
+    assert awake.share == 0.3
+    assert awake.parts["weights"] == LLAMA.weights("bfloat16") / memory.GIB
+    assert memory.require(awake, [79.2])
+    with pytest.raises(memory.TooLittleMemoryError, match=r"30% of 44 GiB: use grpo_engine trans"):
+        memory.require(awake, [44.0])
+    assert of_grpo()[1] is None
+    values = with_needed(chapters.appendix_grpo(HUB).values())
+    recipe = next(one for one in values if isinstance(one, Recipe) and one.refinement)
+    told = grpo.settings(recipe, recipe.refinement, GPU, tmp_path)
+    assert told["vllm_gpu_memory_utilization"] == awake.share
 
 
 @pytest.mark.parametrize("path", sorted(PARAMS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ import pytest
 import tiny_guards
 from pydantic import ValidationError
 
-from reasoning_guards import access, artifacts, board, plan, prompts, scheduler, traces
+from reasoning_guards import access, artifacts, board, chapters, plan, prompts, scheduler, traces
 from reasoning_guards.datasets import aegis2, hub, released_traces, topic_following
 from reasoning_guards.examples import with_random_labels
 from reasoning_guards.params import Profile
@@ -263,7 +263,7 @@ def test_plan_and_check_know_the_mix(monkeypatch: pytest.MonkeyPatch) -> None:
         variant = Variant("r_tf", "R + TF", {0: recipe}, "reasoning", cells)
         return Study("rq4", profile, {"r_tf": variant})
 
-    monkeypatch.setattr(access, "CHAPTERS", {"rq4": study})
+    monkeypatch.setattr(chapters, "CHAPTERS", {"rq4": study})
     assert [one[:2] for one in access.sets(Profile())] == [
         (aegis2.HUB_ID, "train"),
         (topic_following.HUB_ID, "train"),

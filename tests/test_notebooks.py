@@ -7,11 +7,16 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
+from reasoning_guards import chapters, claims, params
+from reasoning_guards.intervals import Interval
 from reasoning_guards.params import Profile
+from reasoning_guards.report import contrasts, glued
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FORBIDDEN = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.Lambda,
     ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
@@ -103,6 +108,52 @@ def test_no_two_tables_or_figures_have_one_name():
     names = [name for path in NOTEBOOKS for name in numbered(path)]
     assert len(names) > 80
     assert len(names) == len(set(names))
+
+
+SCORES = re.compile(r"\w+_(safety|custom|verdict|difference|low|high)")
+GLUES_SCORES = ("glued.averages(", "glued.findings(", "contrasts.glued(")
+
+
+def made_up(cells):
+    """Judgements of a harmful and a harmless example in each cell."""
+    rows = [
+        (cell.name, f"{cell.name}/{truth}", f"{cell.name}/{truth}", truth, truth, 0, 0)
+        for cell in cells
+        for truth in (True, False)
+    ]
+    names = ["cell", "example", "cluster", "truth", "predicted", "seed", "generation"]
+    return pd.DataFrame(rows, columns=names).astype({"predicted": "boolean"})
+
+
+@pytest.mark.parametrize("chapter", chapters.CHAPTERS)
+def test_every_score_that_prose_quotes_is_glued_in_the_hub_world_too(chapter, monkeypatch):
+    """By the notebook's own lines, as if its study had been run and all claims measured."""
+    changes = {"seeds": "0", "released": "[]", "bootstrap_replicates": "100"}
+    study = chapters.CHAPTERS[chapter](params.load(ROOT / "params" / "gpu.yaml", changes))
+    judged = {name: made_up(variant.cells) for name, variant in study.variants.items()}
+    judged |= {"always_harmful": judged["nr"], "tfidf": judged["nr"]}
+    measured = {
+        claim.id: Interval(0, 0, 0, 0, claim.region().level)
+        for claim in claims.load().values()
+        if claim.measure is not None
+    }
+    given = {
+        "chapters": chapters, "contrasts": contrasts, "glued": glued, "judged": judged,
+        "profile": study.profile, "study": study,
+        "found": study.findings(judged, measured, detectable={}),
+    }  # fmt: skip
+    there = set()
+    monkeypatch.setattr(glued, "glue", there.update)
+    (path,) = (path for path in NOTEBOOKS if path.stem == chapter)
+    for cell in code_cells(path):
+        for line in cell.source.splitlines():
+            if any(call in line for call in GLUES_SCORES):
+                exec(line, given)  # noqa: S102
+    prose = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "markdown"]
+    quoted = {name for text in prose for name in re.findall(r"\{glue:\w+\}`([^`]+)`", text)}
+    scores = set(filter(SCORES.fullmatch, quoted))
+    assert scores
+    assert scores <= there, scores - there
 
 
 @every_notebook

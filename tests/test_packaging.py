@@ -80,7 +80,7 @@ def test_the_second_environment_has_vllm_and_what_a_worker_imports():
     )
 
 
-@pytest.mark.parametrize("package", ["torch", "transformers", "trl", "pandas"])
+@pytest.mark.parametrize("package", ["torch", "transformers", "trl", "deepspeed", "pandas"])
 def test_versions_are_the_same_on_cpu_and_gpu(package):
     assert pins("cpu")[package] == pins("gpu")[package]
 

@@ -130,10 +130,17 @@ def test_predictions_made_elsewhere_are_given_labels_and_sources(tmp_path: Path)
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"cell": "synthetic/moon:prompt"}, "cell 'synthetic/moon:prompt', which is none of"),
+        (
+            {"cell": "synthetic/moon:prompt"},
+            "row 1, has the cell 'synthetic/moon:prompt', which is none of",
+        ),
+        ({"cell": ""}, "row 1, column 'cell': nothing stands there"),
+        ({"example": ""}, "row 1, column 'example': nothing stands there"),
         ({"example": "e1"}, "a second time"),
         ({"predicted": "perhaps"}, "row 1, column 'predicted': neither true, false nor empty"),
         ({"probability": 1.2}, "row 1: a probability lies from 0 to 1"),
+        ({"probability": "0,73"}, "row 1: a probability lies from 0 to 1"),
+        ({"probability": "high"}, "row 1: a probability lies from 0 to 1"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(
@@ -148,7 +155,7 @@ def test_unknown_examples_columns_and_files_are_one_sentence(tmp_path: Path) -> 
     rows = pd.read_csv(path)
     rows.loc[3, "example"] = "nobody's"
     for frame, why in (
-        (rows, 'the example "nobody\'s", which synthetic/'),
+        (rows, 'row 4, has the example "nobody\'s", which synthetic/'),
         (rows.drop(columns="example"), "no column 'example'"),
         (rows.drop(columns="predicted"), "no column 'predicted'"),
     ):
@@ -165,6 +172,27 @@ def test_unknown_examples_columns_and_files_are_one_sentence(tmp_path: Path) -> 
     ):
         with pytest.raises(predictions.PredictionsError, match=why):
             predictions.read(tmp_path / name, PROFILE)
+
+
+def test_an_empty_cell_beside_an_unknown_one_is_refused_with_its_row(tmp_path: Path) -> None:
+    path = elsewhere(tmp_path)
+    rows = pd.read_csv(path)
+    rows.loc[1, "cell"], rows.loc[2, "cell"] = "synthetic/moon:prompt", None
+    rows.to_csv(path, index=False)
+    with pytest.raises(predictions.PredictionsError, match="row 3, column 'cell'"):
+        predictions.read(path, PROFILE)
+
+
+@pytest.mark.parametrize(("name", "form"), [("mine.csv", "0{}"), ("numbers.parquet", "{}")])
+def test_ids_that_are_digits_alone_are_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, form: str
+) -> None:
+    found = generation.examples(benchmarks.safety_cells(PROFILE)[0])
+    digits = [one.model_copy(update={"id": form.format(n)}) for n, one in enumerate(found)]
+    monkeypatch.setattr(generation, "examples", lambda _: digits)
+    pd.read_csv(elsewhere(tmp_path)).to_parquet(tmp_path / "numbers.parquet")
+    rows = predictions.read(tmp_path / name, PROFILE)
+    assert rows["example"].tolist() == [example.id for example in digits]
 
 
 def test_nothing_is_exported_that_was_not_run(cache: Path) -> None:
@@ -185,6 +213,18 @@ def test_the_command_line_scores_a_file_and_refuses_a_chapter_that_is_none(
     assert "did you mean 'rq1_efficacy'" in capsys.readouterr().err
     assert cli.main(["evaluate", *where]) == 2
     assert "names no released guards" in capsys.readouterr().err
+
+
+def test_a_file_that_predictions_are_not_written_to_is_refused_before_a_guard_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    asked: list[Study] = []
+    monkeypatch.setattr(Study, "run", lambda study, _: asked.append(study))
+    where = ["--profile", "gpu-eval", "--to", str(tmp_path / "x.csv")]
+    assert cli.main(["evaluate", *where]) == 2
+    assert "x.csv: predictions are written as parquet; name the file so." in capsys.readouterr().err
+    assert not asked
 
 
 def commands(page: str) -> list[list[str]]:

@@ -70,6 +70,14 @@ def test_spread_over_subsets_is_that_of_the_seeds_own_averages():
     assert one["All, std"].item() == "–"
 
 
+def test_the_largest_subset_is_a_part_of_the_full_set_where_subsets_are_nested():
+    assert spreads.nesting(STUDY) == {"full_to_largest": "1.25", "full_in_largest": "80%"}
+    alone = PROFILE.model_copy(update={"subset": "independent"})
+    found = spreads.nesting(chapters.rq2_data_efficiency(alone))
+    assert found["full_to_largest"] == "1.25"
+    assert int(found["full_in_largest"].rstrip("%")) < 40  # of a set four times as large or more
+
+
 def test_a_difference_of_deviations_is_found_at_its_nominal_rate():
     rng = np.random.default_rng(0)
     covered = 0

@@ -102,6 +102,20 @@ def test_a_cascade_begins_as_the_one_guard_and_ends_as_the_other(found, judged):
     assert (points["Low"] <= points["F1"]).all()
 
 
+def test_each_example_keeps_its_own_verdict_where_the_second_guard_was_not_read(found, judged):
+    """Under "dropped" these have no row of the second guard, and lose their verdict with it."""
+    study = chapters.verdict_probabilities(PROFILE.model_copy(update={"parse_policy": "dropped"}))
+    first, second = found["nr"], found["r_full"]
+    unread = second.index % 10 == 0
+    read_alone = found | {"r_full": second[~unread]}
+    points = probabilities.cascade(study, read_alone, judged).set_index("Share")
+    both_read = found | {"nr": first[~unread], "r_full": second[~unread]}
+    expected = probabilities.cascade(study, both_read, judged).set_index("Share")
+    assert points.loc[1.0, "F1"] == pytest.approx(expected.loc[1.0, "F1"])
+    whole = probabilities.cascade(study, found, judged).set_index("Share")
+    assert points.loc[0.0, "F1"] == whole.loc[0.0, "F1"]
+
+
 def test_those_in_doubt_are_handed_on_first(found, judged):
     """A second guard that is always wrong spoils just what lies next to the threshold."""
     wrong = found["r_full"]["truth"].map({True: 0.0, False: 1.0})

@@ -171,6 +171,22 @@ def test_a_failure_keeps_the_others_and_is_named(workers):
     assert workers.made == [ASKED[0]]
 
 
+@pytest.mark.parametrize("wrong", ["answers", "a guard"])
+def test_timings_whose_guards_are_there_are_made_whatever_else_failed(workers, wrong):
+    timed = chapters.inference_time(TINY).timing
+    assert timed is not None
+    first = timed.asked[0].model_copy(update={"guard": RECIPE})
+    of_one, of_all = (timed.model_copy(update={"asked": of}) for of in ((first,), timed.asked))
+    failing = ASKED[0] if wrong == "answers" else STUDY.variants["r_full"].guards[0]
+    workers.fails = {failing: "it is Monday", of_one: "it is late"}
+    with pytest.raises(board.WorkFailedError, match="it is Monday"):
+        run([of_one, of_all, *ASKED, UNTRAINED])
+    assert of_one in workers.made
+    assert (of_all in workers.made) == (wrong == "answers")
+    assert workers.made.count(failing) == 1
+    assert workers.made.index(of_one) > workers.made.index(UNTRAINED)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_failed_training_is_named_and_its_guard_not_asked(workers, threads):
     workers.fails = {RECIPE: "no room"}
@@ -242,6 +258,11 @@ def test_vllm_that_is_not_installed_is_refused_before_anything_starts(
     )
     with pytest.raises(scheduler.NoVLLMError, match=r"`make vllm`.*-p engine transformers\.$"):
         run([asked_of_vllm, *ASKED])
+    optimised = chapters.appendix_grpo(TINY.model_copy(update={"grpo_engine": "vllm"}))
+    gpu = r"^The grpo_engine .*environment\.yml.*-p grpo_engine transformers\.$"
+    with pytest.raises(scheduler.NoVLLMError, match=gpu) as caught:
+        scheduler.run(optimised.recipes(), GPU, 1)
+    assert "make vllm" not in str(caught.value)
     assert workers.made == []
 
 

@@ -28,7 +28,10 @@ BEHIND = {
     "traces": ["traces/*.py", "synthetic/teacher.py", "distil/releases.py"],
     "training": [
         "backbones.py",
-        *(f"training/{name}.py" for name in ("__init__", "data", "splits", "sft", "lora")),
+        *(
+            f"training/{name}.py"
+            for name in ("__init__", "data", "splits", "sft", "lora", "sharding")
+        ),
     ],
     "refinement": [
         "training/refine.py",

@@ -412,6 +412,19 @@ def test_the_plan_says_so_where_the_room_of_a_model_is_not_known():
     assert "not known of own/unheard-of" in line
 
 
+def test_the_plan_of_evaluate_is_of_released_guards_and_trains_nothing():
+    path = next(path for path in PROFILES if path.stem == "gpu-eval")
+    profile = params.load(path)
+    text, chapters_text = plan.text(profile, evaluate=True), plan.text(profile)
+    assert text.startswith("released_guards with profile gpu-eval (vllm)\n")
+    assert "Each of them once: 0 trainings, " in text
+    assert "Training of" not in text
+    assert "Distilling" not in text
+    assert chapters_text.startswith("rq1_efficacy")
+    assert chapters_text.endswith("--evaluate.")
+    assert "--evaluate" not in plan.text(profile.model_copy(update={"released": []}))
+
+
 def test_the_plan_is_shown_without_loading_a_model_library():
     shown = subprocess.run(
         [

@@ -24,16 +24,21 @@ class Clock:
 
 
 class Engine:
-    """Takes `pace` seconds for each request and writes three tokens."""
+    """Takes `pace` seconds for each request it has not read, and writes three tokens."""
 
     def __init__(self, clock, pace, tokenizer):
         self.clock, self.pace, self.tokenizer, self.asked = clock, pace, tokenizer, []
+        self.known = set()
+
+    def forget(self):
+        self.known.clear()
 
     def answer(self, requests, decoding):
         assert decoding.generations == 1
         self.asked.append(len(requests))
         for request in requests:
-            self.clock.now += self.pace
+            self.clock.now += self.pace * (request.id not in self.known)
+            self.known.add(request.id)
             yield request, [Answer("Prompt harm: harmful", 3, "stop")]
 
 

@@ -34,6 +34,7 @@ from reasoning_guards.recipes import (
     Recipe,
     TraceSpec,
 )
+from reasoning_guards.refinements import Mined
 from reasoning_guards.resources import Resources
 from reasoning_guards.synthetic import corpora
 from reasoning_guards.synthetic import tokenizer as words
@@ -288,6 +289,21 @@ def test_each_head_of_a_stratified_order_has_the_whole_s_shares(pairs: list[Any]
     for stratum in strata:
         of_stratum = [e.id for e in ordered if (e.prompt_harmful, e.response_harmful) == stratum]
         assert of_stratum == sorted(of_stratum, key=int)
+
+
+def test_what_is_mined_begins_with_the_guard_s_own_subset_or_is_its_head() -> None:
+    greedy = Decoding(temperature=0, top_p=1, generations=1, max_new_tokens=8, max_length=256)
+    for drawn in ("nested", "independent"):
+        guard = DIRECT.model_copy(update={"subset": drawn, "n_train": 40})
+        own = data.subset(guard)
+        for count in (20, 40, 60):
+            asked = Mined(examples=count, decoding=greedy, engine="transformers")
+            mined = data.mined_examples(guard, asked)
+            assert len(mined) == count
+            assert mined[:40] == own[:count]
+    few = Mined(examples=10**6, decoding=greedy, engine="transformers")
+    with pytest.raises(data.TooFewExamplesError, match="n_mined is 1000000, but"):
+        data.mined_examples(guard, few)
 
 
 def test_a_stratified_subset_is_random_nested_and_has_the_split_s_shares() -> None:

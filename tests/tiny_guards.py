@@ -1,4 +1,7 @@
-"""A tiny guard that reads any text: random weights, one token per byte, in the hub's format."""
+"""A tiny guard that reads any text: random weights, one token per byte, in the hub's format.
+
+And random adapters to it.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,27 @@ def build(folder: Path, *, padding: bool = True, end_ids: list[int] | None = Non
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(folder)
     words.save_pretrained(folder)
+    return folder
+
+
+def adapters(folder: Path, base: Path) -> Path:
+    """Write random low-rank adapters that change what a guard says, as PEFT releases them.
+
+    Args:
+        folder: made if it is not there.
+        base: the guard's.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    config = LoraConfig(r=2, target_modules=["q_proj", "v_proj", "up_proj"], task_type="CAUSAL_LM")
+    torch.manual_seed(1)
+    adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name:  # PEFT starts with adapters that change nothing
+            torch.nn.init.normal_(weight, std=0.3)
+    adapted.save_pretrained(folder)
     return folder
 
 

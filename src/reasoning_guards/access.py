@@ -4,8 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from reasoning_guards import backbones, datasets, memory, traces
-from reasoning_guards.chapters import CHAPTERS
+from reasoning_guards import backbones, chapters, datasets, memory, traces
 from reasoning_guards.datasets import hub, released_traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Task
@@ -30,9 +29,9 @@ class Finding(NamedTuple):
     says: str
 
 
-def sets(profile: Profile) -> list[Set]:
-    """Every split that the profile's chapters read, once; training sets first."""
-    studies = [chapter(profile) for chapter in CHAPTERS.values()]
+def sets(profile: Profile, *, evaluate: bool = False) -> list[Set]:
+    """Every split that the profile's chapters or `evaluate` read, once; training sets first."""
+    studies = chapters.studies(profile, evaluate=evaluate)
     recipes = [recipe for study in studies for recipe in study.recipes()]
     cells = [value.cell for study in studies for value in study.generations()]
     sources = [(recipe, *source) for recipe in recipes for source in recipe.sources]
@@ -51,9 +50,14 @@ def sets(profile: Profile) -> list[Set]:
     return list(first.values())
 
 
-def check(profile: Profile) -> list[Finding]:
-    """Datasets, backbones, traces and memory: each there, or one sentence on what is wrong."""
-    studies = [chapter(profile) for chapter in CHAPTERS.values()]
+def check(profile: Profile, *, evaluate: bool = False) -> list[Finding]:
+    """Datasets, backbones, traces and memory: each there, or one sentence on what is wrong.
+
+    Args:
+        profile: whose chapters are looked through.
+        evaluate: whether it is what `evaluate` asks instead.
+    """
+    studies = chapters.studies(profile, evaluate=evaluate)
     guards = dict.fromkeys(value.guard for study in studies for value in study.generations())
     recipes = [guard for guard in guards if isinstance(guard, Recipe)]
     models = {guard.backbone if isinstance(guard, Recipe) else guard for guard in guards}
@@ -62,8 +66,9 @@ def check(profile: Profile) -> list[Finding]:
     room = memory.of_all(made, studies[0].resources())
     gpus = memory.cards(profile)
     learnt = dict.fromkeys((r.traces, name) for r in recipes if r.traces for name, _ in r.sources)
+    read = sets(profile, evaluate=evaluate)
     return [
-        *(_found(f"dataset {one.dataset}, {one.split}", _dataset, one) for one in sets(profile)),
+        *(_found(f"dataset {one.dataset}, {one.split}", _dataset, one) for one in read),
         *(_found(f"backbone {name}", _backbone, name, revision) for name, revision in sources),
         *{
             (spec.teacher, name): _found(
@@ -91,8 +96,12 @@ def _dataset(one: Set) -> str:
 
 def _backbone(name: str, revision: str) -> str:
     source, of_hub = backbones.source(Backbone(name=name, revision=revision))
-    if of_hub is None or Path(source).is_dir():
-        return f"folder {source}"
+    where = f"folder {source}" if of_hub is None else _of_hub(name, revision)
+    base = backbones.base(source, of_hub)
+    return f"{where}; adapters to {base[0]}: {_backbone(*base)}" if base else where
+
+
+def _of_hub(name: str, revision: str) -> str:
     from huggingface_hub import HfApi, try_to_load_from_cache
 
     try:
@@ -102,9 +111,16 @@ def _backbone(name: str, revision: str) -> str:
             f"fetch it where there is one: hf download {name}",
         ):
             HfApi().auth_check(name)
-            return f"hub, commit {HfApi().model_info(name, revision=revision).sha}"
+            found = HfApi().model_info(name, revision=revision)
     except UserError:
-        config = try_to_load_from_cache(name, "config.json", revision=revision)
-        if isinstance(config, str) and any(Path(config).parent.glob("*.safetensors")):
-            return f"cache, {Path(config).parent.name}"
+        for file in ("config.json", "adapter_config.json"):
+            config = try_to_load_from_cache(name, file, revision=revision)
+            if isinstance(config, str) and any(Path(config).parent.glob("*.safetensors")):
+                return f"cache, {Path(config).parent.name}"
         raise
+    if part := backbones.lacking(file.rfilename for file in found.siblings or []):
+        raise backbones.NoModelError(
+            f"The hub's repository {name} (revision {revision!r}) lacks {part}: name one that "
+            "transformers or PEFT can load."
+        )
+    return f"hub, commit {found.sha}"

@@ -38,9 +38,9 @@ STEP_VERSIONS = {
     "guards": 2,
     "traces": 1,
     "training": 1,
-    "refinement": 1,
-    "generation": 3,
-    "timing": 1,
+    "refinement": 2,
+    "generation": 4,
+    "timing": 2,
     "probability": 1,
 }
 

@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             text = "find out whether datasets, backbones and traces can be reached"
             sub.add_argument("--check", action="store_true", help=text)
+            text = "of what `evaluate` asks, in place of what `run` and `book` make"
+            sub.add_argument("--evaluate", action="store_true", help=text)
         if name == "distil":
             text = "of each set, only so many examples, for a trial"
             sub.add_argument("--examples", type=int, help=text)
@@ -91,9 +93,9 @@ def _plan(parsed: argparse.Namespace) -> int:
 
     profile = _profile(parsed)
     if not parsed.check:
-        say(plan.text(profile))
+        say(plan.text(profile, evaluate=parsed.evaluate))
         return 0
-    findings = access.check(profile)
+    findings = access.check(profile, evaluate=parsed.evaluate)
     for what, ok, says in findings:
         say(f"{'ok' if ok else 'NO':4}{what}: {says}")
     return 0 if all(finding.ok for finding in findings) else 1
@@ -170,6 +172,7 @@ def _evaluate(parsed: argparse.Namespace) -> None:
     from reasoning_guards import predictions
     from reasoning_guards.chapters import released
 
+    predictions.check_name(parsed.to)
     profile = _profile(parsed)
     study = released.released_guards(profile)
     study.run(say)

@@ -18,7 +18,7 @@ from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Recipe, Work, asked
 from reasoning_guards.refinements import GroupRelative, Preference
-from reasoning_guards.resources import Resources
+from reasoning_guards.resources import ROLLOUT_SHARE, Resources
 
 GIB = 2**30
 # Left free, assumed: of a card in training, for CUDA itself, workspaces and gaps between blocks;
@@ -125,7 +125,7 @@ def of(value: Work, resources: Resources) -> list[Need]:
     """What a value takes of a GPU while it is made; nothing of models that are not known."""
     if isinstance(value, Recipe):
         shape = architectures.of(value.backbone.name)
-        return [_of_training(value, shape, resources)] if shape else []
+        return _of_training(value, shape, resources) if shape else []
     needs = []
     for one in asked(value):
         shape, decoding = architectures.of(one.backbone.name), one.decoding
@@ -148,7 +148,7 @@ def of(value: Work, resources: Resources) -> list[Need]:
     return needs
 
 
-def _of_training(recipe: Recipe, shape: Architecture, resources: Resources) -> Need:
+def _of_training(recipe: Recipe, shape: Architecture, resources: Resources) -> list[Need]:
     second = recipe.refinement
     sft = second.sft if second else recipe.sft
     full, gpus = sft.lora_rank is None, resources.gpus_per_training
@@ -166,14 +166,30 @@ def _of_training(recipe: Recipe, shape: Architecture, resources: Resources) -> N
     parts = training(
         shape, sft, resources, gpus=gpus, rank=sft.lora_rank, answers=answers, reference=reference
     )
-    if isinstance(second, GroupRelative) and second.engine == "vllm":
-        # It sleeps while the optimiser steps: only what it takes beyond that step's share counts.
-        cache = second.group * shape.cache(second.mined.decoding.max_length, sft.precision)
-        awake = (shape.weights(sft.precision) + cache + FOR_VLLM) / GIB
+    advice = "raise gpus_per_training, or set lora_rank"
+    needs = []
+    if isinstance(second, GroupRelative):
+        writing = _of_rollouts(second, shape, gpus)
+        # Answers are written while no step is taken: only what takes more than that step counts.
         passing = parts["gradients"] + parts["logits"] + parts["activations"]
-        parts["rollouts"] = max(0.0, awake - passing)
+        parts["rollouts"] = max(0.0, sum(writing.values()) - passing)
+        if second.engine == "vllm":
+            what = f"vllm within GRPO of {recipe.backbone.name}{said}"
+            needs = [Need(what, writing, ROLLOUT_SHARE, "use grpo_engine transformers")]
     what = f"{kind} of {recipe.backbone.name}{said}"
-    return Need(what, parts, 1 - FREE_SHARE, "raise gpus_per_training, or set lora_rank")
+    return [Need(what, parts, 1 - FREE_SHARE, advice), *needs]
+
+
+def _of_rollouts(second: GroupRelative, shape: Architecture, gpus: int) -> dict[str, float]:
+    """GiB of each GPU for writing GRPO's answers, beside the weights that are trained."""
+    decoding, precision = second.mined.decoding, second.sft.precision
+    served = second.engine == "vllm"
+    # vLLM has weights of its own, and takes as many answers at once as there is room for.
+    rows = second.group if served else second.sft.batch_size // gpus
+    parts = {"cache": rows * shape.cache(decoding.max_length, precision) / GIB}
+    if served:
+        parts |= {"weights": shape.weights(precision) / GIB, "graphs": FOR_VLLM / GIB}
+    return parts
 
 
 def of_all(values: Iterable[Work], resources: Resources) -> list[Need]:

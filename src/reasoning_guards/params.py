@@ -45,6 +45,7 @@ class Profile(BaseModel):
         world: "embedded" (tiny models, synthetic corpus) or "hub" (the paper's models and data).
         backbone, second_backbone: hub id, a folder in the hub's format, or "synthetic/<name>",
             whose pretrainings the seeds take in turn, each at most once.
+        backbone_revision, second_backbone_revision: branch, tag or commit of a hub id.
         teacher: whose traces guards learn: "rule" in the embedded world, "own", a model whose
             traces were released, or "distilled/<name>", as `distil` calls what it made.
         train_set: hub id, "synthetic/<name>", or the YAML file of a set of your own.
@@ -122,6 +123,7 @@ class Profile(BaseModel):
     backbone: str = "synthetic/llama-64"
     backbone_revision: str = "main"
     second_backbone: str = "synthetic/qwen3-48"
+    second_backbone_revision: str = "main"
     template: Template = "compact"
     refusal_line: bool = True
     teacher: str = "rule"
@@ -220,7 +222,7 @@ class Profile(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
     card: CardName | None = None
     train_batch_per_device: Annotated[int, Field(ge=1)] = 16
-    generate_batch: Annotated[int, Field(ge=1)] = 128
+    generate_batch: Annotated[int, Field(ge=1)] = 64
     gradient_checkpointing: bool = False
     gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
     tensor_parallel: Annotated[int, Field(ge=1)] = 1

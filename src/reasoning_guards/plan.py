@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reasoning_guards import artifacts, costs, memory, prices
+from reasoning_guards import artifacts, chapters, costs, memory, prices
 from reasoning_guards.cards import CARDS, USUAL
-from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Recipe, Work, mining, with_needed
 from reasoning_guards.study import Study
@@ -52,14 +51,20 @@ def table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows).round({"Hours": 3}).set_index("Variant").rename_axis(None)
 
 
-def text(profile: Profile) -> str:
-    """The plan of every chapter, and of all of them together, as the command line prints it."""
-    studies = [chapter(profile) for chapter in CHAPTERS.values()]
+def text(profile: Profile, *, evaluate: bool = False) -> str:
+    """The plan of every chapter, and of all of them together, as the command line prints it.
+
+    Args:
+        profile: whose.
+        evaluate: whether it is of what `evaluate` asks instead.
+    """
+    studies = chapters.studies(profile, evaluate=evaluate)
     parts = []
     for study in studies:
         its = study.profile
+        how = its.engine if evaluate else f"{its.backbone}, {its.engine}"
         parts += [
-            f"{study.chapter} with profile {its.profile} ({its.backbone}, {its.engine})",
+            f"{study.chapter} with profile {its.profile} ({how})",
             table(study).to_string(),
         ]
     device = "GPU" if profile.device == "cuda" else "core"
@@ -75,10 +80,20 @@ def text(profile: Profile) -> str:
             "minutes.",
             f"Still to run: about {left:.1f} {device} hours.",
             *_room_lines(profile, studies),
-            f"Distilling by {profile.teacher_model}, all assumed:",
-            prices.table(profile).to_string(),
+            *([] if evaluate else _beside(profile)),
         ]
     )
+
+
+def _beside(profile: Profile) -> list[str]:
+    """What is not run with the chapters."""
+    lines = [
+        f"Distilling by {profile.teacher_model}, all assumed:",
+        prices.table(profile).to_string(),
+    ]
+    if profile.released:
+        lines.append("Of `evaluate`, which asks the released guards and trains none: --evaluate.")
+    return lines
 
 
 def _room_lines(profile: Profile, studies: Sequence[Study]) -> list[str]:
@@ -86,7 +101,9 @@ def _room_lines(profile: Profile, studies: Sequence[Study]) -> list[str]:
         return []
     needed = room(profile, studies)
     if needed.empty:
-        return [f"Memory of each GPU: not known of {profile.backbone}, whose shape is not at hand."]
+        models = {value.backbone.name for study in studies for value in study.generations()}
+        named = ", ".join(sorted(models))
+        return [f"Memory of each GPU: not known of {named}, whose shape is not at hand."]
     return ["Memory of each GPU, in GiB:", needed.to_string(na_rep="–")]
 
 

@@ -73,14 +73,23 @@ def _with_probabilities(frame: pd.DataFrame, study: Study, name: str) -> pd.Data
     return frame.merge(read.astype({"probability": float}), on=keys, how="left")
 
 
+def check_name(path: Path) -> None:
+    """Refuse a file that cannot be written, before there is anything to write.
+
+    Raises:
+        PredictionsError: if its name does not end in .parquet.
+    """
+    if path.suffix != ".parquet":
+        raise PredictionsError(f"{path}: predictions are written as parquet; name the file so.")
+
+
 def write(frame: pd.DataFrame, path: Path) -> None:
     """The rows as parquet.
 
     Raises:
-        PredictionsError: if the file's name does not end so.
+        PredictionsError: as `check_name`.
     """
-    if path.suffix != ".parquet":
-        raise PredictionsError(f"{path}: predictions are written as parquet; name the file so.")
+    check_name(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False)
 
@@ -102,12 +111,19 @@ def read(path: Path, profile: Profile, threshold: float | None = None) -> pd.Dat
     for column in ("cell", "example"):
         if column not in rows:
             raise PredictionsError(f"{path.name} has no column {column!r}: add it.")
-    if "probability" in rows:
-        rows["probability"] = pd.to_numeric(rows["probability"], errors="coerce")
-        outside = rows["probability"].notna() & ~rows["probability"].between(0, 1)
-        if outside.any():
+        if (empty := rows[column].isna()).any():
             raise PredictionsError(
-                f"{path.name}, row {_first(outside)}: a probability lies from 0 to 1."
+                f"{path.name}, row {_first(empty)}, column {column!r}: nothing stands there; name "
+                "one."
+            )
+        rows[column] = rows[column].map(str)  # parquet may hold ids as numbers
+    if "probability" in rows:
+        given = rows["probability"]
+        rows["probability"] = pd.to_numeric(given, errors="coerce")
+        if (wrong := given.notna() & ~rows["probability"].between(0, 1)).any():
+            raise PredictionsError(
+                f"{path.name}, row {_first(wrong)}: a probability lies from 0 to 1, and is written "
+                "as 0.73."
             )
     if threshold is not None:
         if "probability" not in rows:
@@ -173,7 +189,10 @@ def _file(path: Path) -> pd.DataFrame:
     if path.suffix not in (".parquet", ".csv"):
         raise PredictionsError(f"{path} is neither .parquet nor .csv: convert it.")
     try:
-        rows = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        if path.suffix == ".csv":  # ids may be digits alone, with zeros before them
+            rows = pd.read_csv(path, dtype={"cell": str, "example": str})
+        else:
+            rows = pd.read_parquet(path)
     except FileNotFoundError:
         raise PredictionsError(f"There is no file {path}: give the path of one.") from None
     except Exception as error:  # whatever the parser raises of a broken file
@@ -207,10 +226,11 @@ def _labelled(rows: pd.DataFrame, path: Path, profile: Profile) -> pd.DataFrame:
         return rows.assign(truth=_booleans(rows, "truth", path).astype(bool))
     scored = benchmarks.scored(profile) + benchmarks.custom_cells(profile)
     known = {cell.name: cell for cell in scored}
-    if unknown := sorted({*rows["cell"]} - {*known}):
+    if (unknown := ~rows["cell"].isin(list(known))).any():
+        row = _first(unknown)
         raise PredictionsError(
-            f"{path.name} has the cell {unknown[0]!r}, which is none of the profile's: they are "
-            f"{', '.join(known)}."
+            f"{path.name}, row {row}, has the cell {rows['cell'].iloc[row - 1]!r}, which is none "
+            f"of the profile's: they are {', '.join(known)}."
         )
     labels = pd.DataFrame(
         [
@@ -223,9 +243,10 @@ def _labelled(rows: pd.DataFrame, path: Path, profile: Profile) -> pd.DataFrame:
     bare = rows.drop(columns=["cluster", "truth"], errors="ignore")
     joined = bare.merge(labels, on=["cell", "example"], how="left")
     if (lacking := joined["truth"].isna()).any():
-        first = joined[lacking].iloc[0]
+        row = _first(lacking)
+        first = joined.iloc[row - 1]
         raise PredictionsError(
-            f"{path.name} has the example {first['example']!r}, which {first['cell']} has not: "
-            "use this project's ids, as an export has them."
+            f"{path.name}, row {row}, has the example {first['example']!r}, which {first['cell']} "
+            "has not: use this project's ids, as an export has them."
         )
     return joined.astype({"truth": bool})

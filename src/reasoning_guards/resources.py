@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+# Of a GPU's memory, what vLLM may take to write GRPO's answers within the training; TRL's default.
+ROLLOUT_SHARE = 0.3
+
 
 class Resources(BaseModel):
     """How a step uses the machine it runs on; it must not change the step's result.

@@ -44,11 +44,29 @@ def run(
         WorkFailedError: naming the first failure, once everything that could be made is made.
     """
     timed = [value for value in values if isinstance(value, Timing)]
-    if timed and resources.executor == "local":
-        others = [value for value in values if not isinstance(value, Timing)]
-        lacking = [value for value in timed if artifacts.find(value) is None]
-        run([*others, *(r for value in lacking for r in needed(value))], resources, workers, report)
-        values, workers = timed, 1
+    if not timed or resources.executor != "local":
+        _make(values, resources, workers, report)
+        return
+    others = [value for value in values if not isinstance(value, Timing)]
+    lacking = [value for value in timed if artifacts.find(value) is None]
+    guards = [guard for value in lacking for guard in needed(value)]
+    failed = None
+    try:
+        _make([*others, *guards], resources, workers, report)
+    except WorkFailedError as error:
+        failed = error  # of something that no timing may need
+    ready = [value for value in lacking if not _missing(needed(value))]
+    try:
+        _make(ready, resources, 1, report)
+    except WorkFailedError as error:
+        failed = failed or error
+    if failed:
+        raise failed
+
+
+def _make(
+    values: Sequence[Work], resources: Resources, workers: int, report: Callable[[str], None]
+) -> None:
     missing = _missing(values)
     if not missing:
         return
@@ -56,7 +74,7 @@ def run(
         if isinstance(value, Recipe) and value.traces:
             for dataset, _ in value.sources:
                 traces.require(value.traces, dataset)
-    pythons = {key: _python(value) for key, value in missing.items()}
+    pythons = {key: _python(value, resources) for key, value in missing.items()}
     if resources.gpus_per_training > 1 and any(isinstance(v, Recipe) for v in missing.values()):
         launch.configuration(resources)
     progress = Progress({key: cost(value) for key, value in missing.items()}, report)
@@ -83,16 +101,20 @@ def _missing(values: Sequence[Work]) -> dict[str, Work]:
     return wanted
 
 
-def _python(value: Work) -> str:
+def _python(value: Work, resources: Resources) -> str:
     """The interpreter for a value: vLLM may live in an environment of its own."""
     if "vllm" in engines(value):
         named = os.environ.get("REASONING_GUARDS_VLLM_PYTHON")
         if named:
             return named
         if importlib.util.find_spec("vllm") is None:
+            parameter = "grpo_engine" if isinstance(value, Recipe) else "engine"
+            has = "`make vllm` makes one, for CPUs"
+            if resources.device == "cuda":
+                has = "environment.yml makes one, with the versions in constraints/gpu.txt"
             raise NoVLLMError(
-                "The engine is vllm, which is not installed here: install it, set "
+                f"The {parameter} is vllm, which is not installed here: set "
                 "REASONING_GUARDS_VLLM_PYTHON to the Python of an environment that has it "
-                "(`make vllm` makes one), or use -p engine transformers."
+                f"({has}), or use -p {parameter} transformers."
             )
     return sys.executable

@@ -14,6 +14,7 @@ from reasoning_guards.chapters.efficacy import rq1_efficacy
 from reasoning_guards.chapters.equal_rates import verdict_probabilities
 from reasoning_guards.chapters.grpo import appendix_grpo
 from reasoning_guards.chapters.inference_time import inference_time
+from reasoning_guards.chapters.released import released_guards
 from reasoning_guards.chapters.second_backbone import second_backbone
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
@@ -36,6 +37,17 @@ CHAPTERS: dict[str, Callable[[Profile], Study]] = {
         appendix_grpo,
     )
 }
+
+
+def studies(profile: Profile, *, evaluate: bool = False) -> list[Study]:
+    """What `run` and `book` make of a profile: all chapters' studies; or what `evaluate` does.
+
+    Raises:
+        NoReleasedGuardsError: if released guards are to be evaluated, and there are none.
+    """
+    if evaluate:
+        return [released_guards(profile)]
+    return [chapter(profile) for chapter in CHAPTERS.values()]
 
 
 class UnknownStudyError(UserError):

@@ -10,6 +10,9 @@ from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.study import Study, Variant
 
+CONTROLS = ("r_filler", "r_shuffled")
+"""The controls of equal length, which the embedded world alone has."""
+
 
 def rq1_efficacy(profile: Profile) -> Study:
     """RQ1: do reasoning guard models beat non-reasoning ones? (paper §5.1, Tables 1, 5, 6)

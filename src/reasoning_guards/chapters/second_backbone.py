@@ -8,7 +8,11 @@ from reasoning_guards.study import Study, Variant
 
 def second_backbone(profile: Profile) -> Study:
     """The seven rows of Table 9 with the profile's second backbone (paper, Appendix C)."""
-    other = changed(profile, backbone=profile.second_backbone)
+    other = changed(
+        profile,
+        backbone=profile.second_backbone,
+        backbone_revision=profile.second_backbone_revision,
+    )
     few, full = fewer(other), traced(profile)
     cells = benchmarks.scored(profile) + benchmarks.custom_cells(profile)
     dual = guards(few, full, dual=True)

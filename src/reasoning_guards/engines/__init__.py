@@ -67,6 +67,9 @@ class InferenceEngine(Protocol):
         Of the model's own distribution over its whole vocabulary, whatever the decoding.
         """
 
+    def forget(self) -> None:
+        """Drop what is kept of the prompts that were read: the next are read as if the first."""
+
 
 def load(
     engine: Engine,

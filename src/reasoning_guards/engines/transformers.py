@@ -6,15 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import (
-    AutoTokenizer,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
 
 from reasoning_guards import backbones, chat
-from reasoning_guards.engines import Answer, Question, Request
+from reasoning_guards.engines import Answer, Question, Request, attention
+from reasoning_guards.engines.cache import with_room
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
 
@@ -47,8 +43,9 @@ class TransformersEngine:
     def __init__(
         self, source: str, revision: str | None, resources: Resources, precision: Precision
     ) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(source, revision=revision or "main")
+        self.tokenizer = backbones.tokenizer(source, revision)
         model = backbones.load(source, revision, precision)
+        attention.use(model)
         self.model = model.to(resources.device).eval()
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
@@ -80,6 +77,9 @@ class TransformersEngine:
             given = self._read([runs[place] for place in places])
             found.update(zip(places, given, strict=True))
         return [values for place in range(len(runs)) for values in found[place]]
+
+    def forget(self) -> None:
+        """Nothing: each batch is read for itself."""
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _read(self, runs: list[list[Question]]) -> list[list[list[float]]]:
@@ -141,6 +141,7 @@ class TransformersEngine:
         )
         cache = output.past_key_values
         cache.batch_repeat_interleave(count)
+        cache = with_room(cache)
         scores = output.logits[:, -1].repeat_interleave(count, 0)
         seen = seen.repeat_interleave(count, 0)
         pick = self._picker(batch, decoding)

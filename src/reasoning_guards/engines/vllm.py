@@ -33,6 +33,8 @@ def settings(max_length: int, resources: Resources, precision: Precision) -> dic
         "enforce_eager": True,
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": max(4096, max_length),
+        # Prompts and generations share whole blocks alone; on CPUs one has 128 tokens otherwise.
+        "block_size": 32,
     }
 
 
@@ -101,6 +103,10 @@ class VLLMEngine:
             [output.outputs[0].logprobs[0][token].logprob for token in question.tokens]
             for question, output in zip(questions, outputs, strict=True)
         ]
+
+    def forget(self) -> None:
+        """Empty the prefix cache."""
+        self.model.reset_prefix_cache()
 
     def _answer(self, completion: Any) -> Answer:
         ended = completion.finish_reason == "stop"

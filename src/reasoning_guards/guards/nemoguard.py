@@ -6,7 +6,9 @@ categories does, which those pages say may be one's own. Answers are JSON:
 
     {"User Safety": "unsafe", "Response Safety": "safe", "Safety Categories": "Violence"}
 
-The hub's repository of that name is an adapter to Llama-3.1-8B-Instruct. Which of its releases the
+The hub's repository of that name holds low-rank adapters to Llama-3.1-8B-Instruct, which is gated;
+`backbones` merges them into its weights. What the repository has of a tokenizer could not be
+looked at; where it has none, the base's is used. Which of its releases the
 paper's row AEGIS 2.0 is, the paper does not say. Its own list has a 23rd category, "Other", that
 Appendix H.1 and so our policy `aegis2` lack.
 """

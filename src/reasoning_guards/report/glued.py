@@ -1,6 +1,6 @@
 """Numbers that prose quotes: put under a name by the notebook, looked up by the pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -17,16 +17,28 @@ def glue(values: Mapping[str, object]) -> None:
 
 
 def averages(
-    study: Study, judged: Mapping[str, pd.DataFrame], average: str = "safety"
+    study: Study,
+    judged: Mapping[str, pd.DataFrame],
+    average: str = "safety",
+    quoted: Sequence[str] = (),
 ) -> dict[str, str]:
-    """`<variant>_<average>` → that average with three decimals, for all that were judged on it."""
+    """`<variant>_<average>` → that average with three decimals, for all that were judged on it.
+
+    Args:
+        study: whose cells, and how it counts what cannot be parsed.
+        judged: judgements by variant.
+        average: which.
+        quoted: variants that prose quotes and not every study has: "not run" without judgements.
+    """
     cells = claims.cells(average, study.profile.world)
     policy = study.profile.parse_policy
-    return {
+    found = {
         f"{name}_{average}": f"{scoring.average(scoring.scores(frame, policy), cells):.3f}"
         for name, frame in judged.items()
         if {*cells} <= {*frame["cell"]}
     }
+    lacking = [f"{name}_{average}" for name in quoted if name not in judged]
+    return found | dict.fromkeys(lacking, "not run")
 
 
 def findings(found: Mapping[str, decisions.Finding], prefix: str = "") -> dict[str, str]:

@@ -111,12 +111,14 @@ def cascade(study: Study, found: Read, judged: Mapping[str, pd.DataFrame]) -> pd
     What is handed on are the examples whose probability lies nearest to the first guard's
     threshold; how near is chosen on validation data, so that so many of those are, and both
     thresholds are those with the best F1 there. Cost is what the guards write: every example costs
-    an answer of the first, each one that is handed on an answer of the second as well.
+    an answer of the first, each one that is handed on an answer of the second as well. One of
+    which nothing could be read from the second has no verdict once it is handed on.
 
     Columns: Share (of the validation examples), Handed on (of the test examples), Tokens (written
     per example), F1, Low, High (safety average, 95 % cluster bootstrap).
     """
-    first, second = found[FIRST], found[SECOND]
+    first = found[FIRST].reset_index(drop=True)  # as what is merged to it is numbered
+    second = found[SECOND]
     validation = {name: found[VALIDATED[name]] for name in (FIRST, SECOND)}
     cuts = {name: _thresholds(rows, ranking.threshold_for_f1) for name, rows in validation.items()}
     doubt = _doubt(first, cuts[FIRST])
@@ -129,7 +131,8 @@ def cascade(study: Study, found: Read, judged: Mapping[str, pd.DataFrame]) -> pd
         for name in (FIRST, SECOND)
     }
     at_first = _decided(first, cuts[FIRST])
-    at_second = first[keys].merge(_decided(second, cuts[SECOND]), on=keys)
+    decided = _decided(second, cuts[SECOND])[[*keys, "predicted"]]
+    at_second = first[keys].merge(decided, on=keys, how="left")
     rows = []
     for share in SHARES:
         handed = pd.Series(False, index=first.index)
@@ -142,6 +145,7 @@ def cascade(study: Study, found: Read, judged: Mapping[str, pd.DataFrame]) -> pd
             at_first.assign(predicted=predicted),
             claims.cells("safety", study.profile.world),
             study.profile.bootstrap_replicates,
+            policy=study.profile.parse_policy,
         )
         rows.append(
             {

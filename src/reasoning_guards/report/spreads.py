@@ -9,9 +9,11 @@ import pandas as pd
 from reasoning_guards import claims, scoring
 from reasoning_guards.chapters.data_efficiency import NAMES
 from reasoning_guards.intervals import Interval
+from reasoning_guards.recipes import Recipe
 from reasoning_guards.report import frames
 from reasoning_guards.resampling import FloatArray
 from reasoning_guards.study import Study
+from reasoning_guards.training import data
 
 DRAWS = 20_000
 
@@ -42,6 +44,28 @@ def table(study: Study, judged: Mapping[str, pd.DataFrame], names: Sequence[str]
         rows[study.variants[name].label] = row
     shown = pd.DataFrame.from_dict(rows, orient="index").rename_axis(columns="Trained on")
     return frames.of_run(shown, study, "spreads")
+
+
+def nesting(study: Study) -> dict[str, str]:
+    """How much the full set and the largest subset have in common, as RQ2's prose quotes it.
+
+    `full_to_largest`: how many times the subset's examples the full set has. `full_in_largest`:
+    the share of the full set that is in the subset as well. Both are of the first training seed.
+
+    Raises:
+        UserError: as `training.data.subset`.
+    """
+    full, largest = (_learnt(study, name) for name in ("r_full", f"r_{NAMES[-1]}"))
+    return {
+        "full_to_largest": f"{len(full) / len(largest):.3g}",
+        "full_in_largest": f"{len(full & largest) / len(full):.0%}",
+    }
+
+
+def _learnt(study: Study, name: str) -> set[str]:
+    guard = study.variants[name].guards[study.profile.seeds[0]]
+    assert isinstance(guard, Recipe)  # noqa: S101
+    return {example.id for example in data.subset(guard)}
 
 
 def sd_difference(

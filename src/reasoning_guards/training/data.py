@@ -117,7 +117,7 @@ def subset(recipe: Recipe) -> list[Example]:
             `n_train`.
         NoRefusalLabelsError: if the refusal line is asked for and no response has its label.
     """
-    return _subset(recipe)[0]
+    return _subset(recipe, recipe.n_train)[0]
 
 
 def mixed(recipe: Recipe) -> list[Example]:
@@ -131,7 +131,7 @@ def mixed(recipe: Recipe) -> list[Example]:
 
 def _drawn(recipe: Recipe) -> tuple[list[Example], list[Example], int]:
     """Subset, mix, and how many examples of either had no label for the refusal line."""
-    examples, unlabelled = _subset(recipe)
+    examples, unlabelled = _subset(recipe, recipe.n_train)
     mix = recipe.mix
     if mix is None:
         return examples, [], unlabelled
@@ -146,23 +146,27 @@ def _drawn(recipe: Recipe) -> tuple[list[Example], list[Example], int]:
     return examples, found[:wanted], unlabelled + more
 
 
-def _subset(recipe: Recipe) -> tuple[list[Example], int]:
-    """The subset, and how many examples of the whole split had no label for the refusal line."""
+def _subset(recipe: Recipe, count: int | None) -> tuple[list[Example], int]:
+    """So many of the split, in the order of the recipe's own subset; and how many had no label.
+
+    Without a label for the refusal line, that is. All of the split if the count is None.
+    """
     seed = f"subset/{recipe.subset_seed}"
     if recipe.subset == "independent":
         seed += f"/{recipe.n_train}"
     examples, unlabelled = splits.learnable(
-        recipe, recipe.train_set, recipe.train_revision, seed if recipe.n_train else None
+        recipe, recipe.train_set, recipe.train_revision, seed if count else None
     )
-    if recipe.n_train and recipe.stratified:
+    if count and recipe.stratified:
         examples = splits.stratified(examples)
-    if recipe.n_train is not None and recipe.n_train > len(examples):
+    if count is not None and count > len(examples):
+        name = "n_train" if count == recipe.n_train else "n_mined"
         without = f" ({unlabelled} more have no refusal label)" if unlabelled else ""
         raise TooFewExamplesError(
-            f"n_train is {recipe.n_train}, but the training split of {recipe.train_set} has "
+            f"{name} is {count}, but the training split of {recipe.train_set} has "
             f"{len(examples)} examples{without}: ask for at most that many, or None for all."
         )
-    return examples[: recipe.n_train], unlabelled
+    return examples[:count], unlabelled
 
 
 def mined_lessons(recipe: Recipe, mined: Mined) -> list[Lesson]:
@@ -181,7 +185,7 @@ def mined_examples(recipe: Recipe, mined: Mined) -> list[Example]:
     Raises:
         UserError: as `subset`.
     """
-    examples = subset(recipe.model_copy(update={"n_train": mined.examples}))
+    examples, _ = _subset(recipe, mined.examples)
     if recipe.labels == "random":
         examples = [with_random_labels(example) for example in examples]
     return examples

@@ -13,7 +13,7 @@ from reasoning_guards.prompts import plain_tokens
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.refinements import Preference
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import data, lora, sft
+from reasoning_guards.training import data, lora, sft, sharding
 
 
 def train(
@@ -40,7 +40,7 @@ def train(
     from transformers import AutoTokenizer, set_seed
     from trl import DPOConfig, DPOTrainer
 
-    class OnTokens(DPOTrainer):  # type: ignore[misc]
+    class OnTokens(sharding.Shared, DPOTrainer):  # type: ignore[misc]
         """TRL would read text, and put the tokenizer's own special tokens around it."""
 
         def _prepare_dataset(self, dataset: Any, *given: Any) -> Any:

@@ -15,8 +15,8 @@ from reasoning_guards import mining
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.refinements import GroupRelative
-from reasoning_guards.resources import Resources
-from reasoning_guards.training import data, lora, rewards, sft
+from reasoning_guards.resources import ROLLOUT_SHARE, Resources
+from reasoning_guards.training import data, lora, rewards, sft, sharding
 
 
 class TooFewDifficultError(UserError):
@@ -69,7 +69,7 @@ def train(
             "set grpo_batch_size to fewer answers, or raise epochs_grpo."
         )
 
-    class OnTokens(GRPOTrainer):  # type: ignore[misc]
+    class OnTokens(sharding.Shared, GRPOTrainer):  # type: ignore[misc]
         """TRL would read text, and put the tokenizer's own special tokens around it."""
 
         def _tokenize_prompts(
@@ -112,6 +112,7 @@ def settings(
         "beta": second.beta,
         "use_vllm": second.engine == "vllm",
         "vllm_mode": "colocate",
+        "vllm_gpu_memory_utilization": ROLLOUT_SHARE,
         "vllm_enable_sleep_mode": True,  # its memory is the optimiser's while that steps
         "vllm_max_model_length": decoding.max_length,
     }

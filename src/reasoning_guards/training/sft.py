@@ -11,7 +11,7 @@ from reasoning_guards import backbones, chat, datasets
 from reasoning_guards.errors import UserError
 from reasoning_guards.recipes import SFT, Recipe
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import lora
+from reasoning_guards.training import lora, sharding
 from reasoning_guards.training.data import Lesson, tokenise
 
 CHECKPOINT_SHARE = 0.2  # of all steps between two checkpoints that a killed run can go on from
@@ -56,10 +56,10 @@ def fit(
         again: lessons learnt beside the recipe's.
     """
     from datasets import Dataset
-    from transformers import AutoTokenizer, set_seed
+    from transformers import set_seed
     from trl import SFTConfig, SFTTrainer
 
-    class EachOnce(SFTTrainer):  # type: ignore[misc]
+    class EachOnce(sharding.Shared, SFTTrainer):  # type: ignore[misc]
         """Learns from each sequence once an epoch, on however many devices.
 
         So that all have equal work, the last batch of an epoch is filled up with sequences that it
@@ -77,8 +77,7 @@ def fit(
             return batch
 
     require_devices(resources)
-    name, revision = source
-    tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+    tokenizer = backbones.tokenizer(*source)
     set_seed(recipe.seed)
     # First: this joins the processes of a training, which may then load a part of the model each.
     args = SFTConfig(**settings(recipe, resources, folder / "trainer"))
@@ -165,17 +164,13 @@ def _save(trainer: Any, source: tuple[str, str | None], folder: Path) -> None:
 
     adapted = isinstance(trainer.model, PeftModel)
     written = Path(trainer.args.output_dir) / "adapters" if adapted else folder
-    sharding = trainer.accelerator.state.fsdp_plugin if trainer.is_fsdp_enabled else None
-    if sharding:  # its own checkpoints are in parts, one of each process
-        in_parts = sharding.state_dict_type
-        sharding.set_state_dict_type("FULL_STATE_DICT")
-    trainer.save_model(str(written))  # by all processes, since each may have a part; one writes
-    if sharding:
-        sharding.set_state_dict_type(in_parts)
+    with sharding.whole_weights(trainer):
+        trainer.save_model(str(written))  # by all processes, since each may have a part; one writes
     if not trainer.is_world_process_zero():
         return
     if adapted:
-        lora.merge(written, source, folder)
+        with sharding.loading_whole(trainer):
+            lora.merge(written, source, folder)
         trainer.model.generation_config.save_pretrained(folder)  # with the ends that were learnt
         trainer.processing_class.save_pretrained(folder)
     (written / "training_args.bin").unlink()  # a pickle; the recipe says it all
