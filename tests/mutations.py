@@ -374,9 +374,23 @@ MUTATIONS = (
     Mutation(
         "seeds not asked",
         "decisions.py",
-        "    if test.average is not None:",
-        "    if test.average is None:",
+        "    if test.average is not None and region",
+        "    if test.average is None and region",
         "test_decisions.py",
+    ),
+    Mutation(
+        "reasons of a shape that failed",
+        "decisions.py",
+        "for test, each in pairs) == -1:",
+        "for test, each in pairs) == -2:",
+        "test_decisions.py",
+    ),
+    Mutation(
+        "no threshold taken for an infinite one",
+        "report/probabilities.py",
+        "finite = cuts[np.isfinite(cuts)]",
+        "finite = cuts",
+        "test_report_probabilities.py",
     ),
     Mutation(
         "underpowered where the design would have been enough",

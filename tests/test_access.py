@@ -11,6 +11,7 @@ import fake_hub
 import hub_rows
 import pytest
 import tiny_guards
+import yaml
 
 from reasoning_guards import access, cli, guards, params
 from reasoning_guards.chapters import benchmarks
@@ -193,6 +194,40 @@ def test_plan_check_lists_each_thing_and_its_exit_code_tells(
     monkeypatch.setattr(access, "check", lambda *_, **__: [gone])
     assert cli.main(["plan", "--check"]) == 1
     assert capsys.readouterr().out == "NO  dataset x: Gone.\n"
+
+
+def test_each_finding_is_printed_before_the_next_thing_is_looked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    seen: list[str] = []
+
+    def look(what: str, *_: object) -> access.Finding:
+        seen.append(capsys.readouterr().out)
+        return access.Finding(what, len(seen) > 1, "looked for")
+
+    monkeypatch.setattr(access, "_found", look)
+    assert cli.main(["plan", "--check"]) == 1
+    assert seen[1].startswith("NO  dataset ")
+    assert all(said.count("\n") == 1 for said in seen[1:])
+
+
+def test_of_an_own_set_s_traces_every_length_is_looked_for(tmp_path: Path) -> None:
+    hub_rows.write(tmp_path / "rows.csv", {"q": "May I?", "v": "bad", "t": "Ask. No."})
+    spec = {
+        "policy": "Ask first.",
+        "files": dict.fromkeys(("train", "validation", "test"), "rows.csv"),
+        "columns": {"prompt": "q"},
+        "labels": {"prompt": {"column": "v", "harmful": ["bad"], "unharmful": ["ok"]}},
+    }
+    lengths = dict.fromkeys(("full", 1, *Profile().budgets), "t")
+    for named, there in ((lengths, True), ({"full": "t"}, False)):
+        file = tmp_path / "mine.yaml"
+        file.write_text(yaml.safe_dump(spec | {"traces": named}))
+        mine = Profile(teacher="own", train_set=str(file))
+        (found,) = [one for one in said(mine).items() if "traces by own for own/mine-" in one[0]]
+        assert found[1][0] == there
+        assert found[1][1] == "in the set" if there else "no column for traces" in found[1][1]
 
 
 def test_for_evaluate_only_what_released_guards_are_and_read_is_looked_for(

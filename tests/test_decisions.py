@@ -6,7 +6,14 @@ import pytest
 
 from reasoning_guards import intervals
 from reasoning_guards.claims import Claim, cells, load
-from reasoning_guards.decisions import Finding, Measured, assess, assess_measure, verdict
+from reasoning_guards.decisions import (
+    Finding,
+    Measured,
+    assess,
+    assess_measure,
+    reasons,
+    verdict,
+)
 from reasoning_guards.intervals import Interval
 from reasoning_guards.scoring import average, f1_bounds, scores
 from reasoning_guards.single_cells import cell_contrast
@@ -141,6 +148,47 @@ def test_parse_failures_and_seeds_can_leave_any_rule_open(kind):
         Measured(inside, inside, inside, (0.0, -0.02)),
     ):
         assert verdict(judged, "hub", [measured]) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("measured", "why"),
+    [
+        (Measured(ABOVE, ABOVE, ABOVE, (0.02, 0.03), None, ABOVE), ""),
+        (Measured(BELOW, BELOW, BELOW, (-0.02, -0.03), None, BELOW), ""),
+        (Measured(AROUND, ABOVE, AROUND, (0.02, -0.03), None, AROUND), "interval"),
+        (Measured(ABOVE, ABOVE, AROUND, (0.02, 0.03), None, ABOVE), "unparsable answers"),
+        (Measured(ABOVE, AROUND, ABOVE, (0.02, 0.03), None, ABOVE), "unparsable answers"),
+        (Measured(ABOVE, ABOVE, ABOVE, (0.02, 0.03), None, AROUND), "kappa"),
+        (Measured(ABOVE, ABOVE, ABOVE, (0.02, -0.03), None, ABOVE), "seeds"),
+        (Measured(ABOVE, ABOVE, ABOVE, (0.01, 0.09, 0.001, 0.002), None, ABOVE), "seeds"),
+        (Measured(ABOVE, ABOVE, ABOVE, (0.02,), None, ABOVE), "one run"),
+        (Measured(BELOW, BELOW, BELOW, (-0.02,), None, AROUND), "kappa, one run"),
+    ],
+)
+def test_an_open_claim_names_what_left_it_open(measured, why):
+    assert ", ".join(reasons(AVERAGE, [measured])) == why
+    assert (verdict(AVERAGE, "embedded", [measured]) == "unclear") == bool(why)
+
+
+def test_a_shape_names_the_reasons_of_its_open_parts_unless_one_part_failed():
+    shape = claim(
+        "shape", contrast=None, parts=[part("direction"), part("equivalence", margin=0.01)]
+    )
+    inside = around(0.0)
+    one_run = Measured(inside, inside, inside, (0.0,))
+    assert reasons(shape, [clear(0.002), one_run]) == ("interval", "one run")
+    assert reasons(shape, [clear(0.02), one_run]) == ("one run",)
+    assert reasons(shape, [clear(0.002), clear(0.05)]) == ()
+
+
+def test_a_finding_shows_its_reasons_beside_its_verdict():
+    one = {"r_full": world_of(0.9, 0.9, seeds=1), "nr": world_of(0.7, 0.7, seeds=1)}
+    two = {"r_full": world_of(0.9, 0.9, seeds=2), "nr": world_of(0.7, 0.7, seeds=2)}
+    assert assess(AVERAGE, "embedded", one, replicates=50).explained == "unclear (one run)"
+    assert assess(AVERAGE, "hub", {}).explained == "not run"
+    assert assess(AVERAGE, "embedded", two, replicates=50).explained == "pattern seen"
+    wide = assess_measure(load()["time_full"], "embedded", around(1.0, 1000.0))
+    assert wide.explained == "unclear (interval)"
 
 
 @pytest.mark.parametrize(

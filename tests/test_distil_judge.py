@@ -162,7 +162,7 @@ def test_the_command_line_writes_a_sheet_and_reads_it_filled_in(
 ) -> None:
     monkeypatch.setenv("REASONING_GUARDS_CACHE", str(tmp_path / "cache"))
     asking.run(Profile(), lambda line: None, limit=20, only="synthetic/meadow")
-    sheet = tmp_path / "sheet.csv"
+    sheet = tmp_path / "none" / "yet" / "sheet.csv"
     assert cli.main(["distil", "--sheet", str(sheet)]) == 0
     assert "20 answers are in" in capsys.readouterr().out
     assert len(annotation.read(sheet, 20)) == 20

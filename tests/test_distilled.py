@@ -257,6 +257,15 @@ def test_the_command_line_says_what_to_train_with(
     assert "Stopped: the budget of 900 tokens is spent." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("count", ["-3", "0"])
+def test_a_trial_of_no_examples_is_refused_in_one_sentence(
+    cache: Path, capsys: pytest.CaptureFixture[str], count: str
+) -> None:
+    assert cli.main(["distil", "--profile", "smoke", "--examples", count]) == 2
+    said = f"reasoning-guards: --examples is {count}: give at least 1, or leave it out.\n"
+    assert capsys.readouterr().err == said
+
+
 LADDER = Example(
     id="l", cluster="l", policy=Policy(name="p", text="S1: Violence.\nS9: PII/Privacy."),
     prompt="May I take the ladder?", response="No, ask first.",

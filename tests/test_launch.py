@@ -15,7 +15,7 @@ import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
-from test_training import REASONING, assert_same_weights, weights, whole_states
+from test_training import REASONING, weights, whole_states
 
 from reasoning_guards import prompts
 from reasoning_guards.recipes import Decoding, Recipe
@@ -34,7 +34,6 @@ def two(sharing: str) -> Resources:
     return ONE.model_copy(update={"gpus_per_training": 2, "accelerate_config": config})
 
 
-TWO = two("fsdp")
 # Of 75 sequences the last step has 11, which do not go evenly into batches of 8 for each of two.
 SHARED: Recipe = REASONING.model_copy(
     update={"n_train": 75, "sft": REASONING.sft.model_copy(update={"batch_size": 32, "epochs": 3})}
@@ -86,15 +85,6 @@ def test_a_step_learns_from_as_many_sequences_on_any_number_of_devices(
     assert at_once * given["gradient_accumulation_steps"] * devices == 32
     added_up = given["accelerator_config"]["gradient_accumulation_kwargs"]
     assert added_up == {"sync_each_batch": devices > 1}, "in float32, by those who step"
-
-
-@pytest.mark.slow
-def test_two_processes_learn_step_by_step_what_one_does(alone: Path, tmp_path: Path) -> None:
-    both = trained(launch.Training(recipe=SHARED, resources=TWO, folder=tmp_path / "two"))
-    assert len(losses(both)) == 9
-    assert losses(both) == pytest.approx(losses(alone), rel=1e-5)
-    assert_same_weights(both, alone, atol=1e-5)
-    assert {path.name for path in both.iterdir()} == {path.name for path in alone.iterdir()}
 
 
 def with_shards(path: str | None) -> str:
@@ -156,7 +146,7 @@ def test_a_sharded_training_that_was_killed_goes_on_to_the_same_weights_in_one_f
 
 
 def assert_learnt_alike(folder: Path, other: Path, atol: float) -> None:
-    """As `assert_same_weights`, though FSDP gathers tied weights by both of their names."""
+    """The same weights, though FSDP gathers those that are tied by both of their names."""
     made, expected = weights(folder), weights(other)
     tied = made.pop("lm_head.weight", None)
     if tied is not None and "lm_head.weight" not in expected:
@@ -219,8 +209,8 @@ def invented_answers() -> list[dict[str, Any]]:
 @linux
 @pytest.mark.parametrize(
     ("sharing", "rank"),
-    [("fsdp", None), ("fsdp", 4), ("zero3", 4)],
-    ids=["fsdp, full", "fsdp, adapters", "zero3, adapters"],
+    [("fsdp", None), ("zero3", 4)],
+    ids=["fsdp, full", "zero3, adapters"],
 )
 def test_two_processes_prefer_step_by_step_what_one_does(
     alone: Path, tmp_path: Path, shards: None, sharing: str, rank: int | None
@@ -329,7 +319,7 @@ def test_the_first_process_that_fails_ends_the_training_and_says_why(
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setattr(launch, "RANK", "failing_rank")
     with pytest.raises(launch.RankFailedError, match=why):
-        launch.train(launch.Training(recipe=SHARED, resources=TWO, folder=tmp_path))
+        launch.train(launch.Training(recipe=SHARED, resources=two("fsdp"), folder=tmp_path))
 
 
 # Configurations

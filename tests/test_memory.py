@@ -363,6 +363,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence_that_says_what_to_do():
 
 
 def test_a_run_on_gpus_that_are_too_small_is_refused_before_anything_starts(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setattr(devices, "memories", lambda: [80.0, 80.0])
     monkeypatch.setattr(local, "Worker", lambda *_: pytest.fail("a worker was started"))
     monkeypatch.setenv("REASONING_GUARDS_VLLM_PYTHON", "/there/python")

@@ -130,6 +130,18 @@ def test_traces_come_from_the_column_of_their_length(tmp_path: Path) -> None:
         traces.write(TraceSpec(teacher="own"), meadow, 0)
 
 
+def test_a_length_that_the_set_names_no_column_for_is_refused_before_anything_is_read(
+    tmp_path: Path,
+) -> None:
+    name = own.adopt(write(tmp_path))
+    traces.require(TraceSpec(teacher="own"), name)
+    with pytest.raises(OwnSetError, match="names no column for traces of length 1: add one"):
+        traces.require(TraceSpec(teacher="own", sentences=1), name)
+    bare = own.adopt(write(tmp_path / "bare", traces={}))
+    with pytest.raises(OwnSetError, match="names no column for traces of length 'full'"):
+        traces.require(TraceSpec(teacher="own"), bare)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reasoning_guards import artifacts, chapters, cli, generation, predictions, probability, scoring
-from reasoning_guards.chapters import benchmarks, released
+from reasoning_guards.chapters import benchmarks, equal_rates, released
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Probability
 from reasoning_guards.study import Study, Variant
@@ -132,12 +132,19 @@ def test_predictions_made_elsewhere_are_given_labels_and_sources(tmp_path: Path)
     [
         (
             {"cell": "synthetic/moon:prompt"},
-            "row 1, has the cell 'synthetic/moon:prompt', which is none of",
+            "row 1, column 'cell': 'synthetic/moon:prompt' is none of the cells of the profile "
+            "'smoke': choose another by --profile",
         ),
         ({"cell": ""}, "row 1, column 'cell': nothing stands there"),
         ({"example": ""}, "row 1, column 'example': nothing stands there"),
         ({"example": "e1"}, "a second time"),
         ({"predicted": "perhaps"}, "row 1, column 'predicted': neither true, false nor empty"),
+        ({"seed": "one"}, "mine.csv, row 1, column 'seed': no whole number"),
+        ({"generation": 1.5}, "mine.csv, row 1, column 'generation': no whole number"),
+        ({"tokens": "many"}, "mine.csv, row 1, column 'tokens': no whole number"),
+        ({"tokens": "inf"}, "mine.csv, row 1, column 'tokens': no whole number"),
+        ({"truth": "maybe"}, "mine.csv, row 1, column 'truth': neither true, false nor empty"),
+        ({"truncated": "maybe"}, "mine.csv, row 1, column 'truncated': neither true, false"),
         ({"probability": 1.2}, "row 1: a probability lies from 0 to 1"),
         ({"probability": "0,73"}, "row 1: a probability lies from 0 to 1"),
         ({"probability": "high"}, "row 1: a probability lies from 0 to 1"),
@@ -148,6 +155,63 @@ def test_what_cannot_be_used_is_one_sentence(
 ) -> None:
     with pytest.raises(predictions.PredictionsError, match=why):
         predictions.read(elsewhere(tmp_path, **changes), PROFILE)
+
+
+def test_what_brings_its_own_labels_may_name_any_example_and_only_cells_of_the_profile(
+    tmp_path: Path,
+) -> None:
+    count = len(pd.read_csv(elsewhere(tmp_path)))
+    ids = [f"mine-{number}" for number in range(count)]
+    own = {"example": ids, "cluster": ids, "truth": "true"}
+    assert predictions.read(elsewhere(tmp_path, **own), PROFILE)["example"].tolist() == ids
+    with pytest.raises(predictions.PredictionsError, match="row 1, column 'cell': 'a/b:prompt' is"):
+        predictions.read(elsewhere(tmp_path, **own, cell="a/b:prompt"), PROFILE)
+
+
+def test_answers_to_validation_data_are_scored_whose_set_no_average_has(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("q,v\nMay I?,bad\n")
+    (tmp_path / "mine.yaml").write_text(
+        "policy: Ask first.\nfiles: {train: rows.csv, validation: rows.csv}\n"
+        "columns: {prompt: q}\nlabels: {prompt: {column: v, harmful: [bad], unharmful: [ok]}}\n"
+    )
+    profile = PROFILE.model_copy(update={"train_set": str(tmp_path / "mine.yaml")})
+    cell = equal_rates.validation_cells(profile)[0]
+    [example] = generation.examples(cell)
+    rows = {"cell": [cell.name], "example": [example.id], "predicted": [True]}
+    pd.DataFrame(rows).to_csv(tmp_path / "said.csv", index=False)
+    assert predictions.read(tmp_path / "said.csv", profile)["truth"].tolist() == [True]
+
+
+def test_predictions_are_scored_where_no_training_set_has_validation_data(tmp_path: Path) -> None:
+    hub = {"world": "hub", "train_set": "allenai/wildguardmix"}
+    profile = PROFILE.model_copy(update=hub | {"other_train_set": "allenai/wildguardmix"})
+    own = {"cell": "allenai/wildguardmix:prompt", "cluster": "one", "truth": "true"}
+    assert predictions.read(elsewhere(tmp_path, **own), profile)["truth"].all()
+
+
+def test_empty_counts_are_no_mistake_and_numbers_may_have_a_decimal_point(tmp_path: Path) -> None:
+    path = elsewhere(tmp_path, tokens="", seed="1.0", generation="")
+    rows = predictions.read(path, PROFILE)
+    assert rows["tokens"].isna().all()
+    assert set(rows["seed"]) == {1}
+    assert set(rows["generation"]) == {0}
+
+
+def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bare.csv"
+    path.write_text("cell,example,predicted\n")
+    with pytest.raises(predictions.PredictionsError, match=r"^bare\.csv has no rows: "):
+        predictions.read(path, PROFILE)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan")])
+def test_a_threshold_that_no_probability_could_meet_is_refused(
+    tmp_path: Path, threshold: float
+) -> None:
+    path = elsewhere(tmp_path, probability=0.5)
+    with pytest.raises(predictions.PredictionsError, match=f"^The threshold is {threshold:g}: "):
+        predictions.read(path, PROFILE, threshold)
+    assert all(len(predictions.read(path, PROFILE, edge)) for edge in (0.0, 1.0))
 
 
 def test_unknown_examples_columns_and_files_are_one_sentence(tmp_path: Path) -> None:
@@ -211,6 +275,11 @@ def test_the_command_line_scores_a_file_and_refuses_a_chapter_that_is_none(
     where = ["--to", str(tmp_path / "x.parquet"), "--profile", str(profile)]
     assert cli.main(["export", "rq1_efficacz", *where]) == 2
     assert "did you mean 'rq1_efficacy'" in capsys.readouterr().err
+    assert cli.main(["export", "claims", *where]) == 2
+    assert (
+        "No chapter 'claims' has guards of its own: name one of rq1_efficacy, rq2_"
+        in capsys.readouterr().err
+    )
     assert cli.main(["evaluate", *where]) == 2
     assert "names no released guards" in capsys.readouterr().err
 

@@ -137,6 +137,23 @@ def test_thresholds_are_chosen_without_the_test_examples(found, judged):
     assert answered["Recall"] == f"{counts['tp'] / counts.sum():.3f}"
 
 
+@pytest.mark.parametrize(
+    ("lacking", "threshold"),
+    [([], "0.600"), ([1], "0.400; none in 1 of 2 seeds"), ([0, 1], "none")],
+)
+def test_a_threshold_that_no_seed_has_is_none_and_the_mean_is_that_of_the_others(
+    found, judged, lacking, threshold
+):
+    """A seed has none where an unharmful validation example is as probable as any harmful one."""
+    rows = found["nr_validation"]
+    given = rows.assign(probability=rows["truth"] * (0.4 + 0.4 * rows["seed"]))
+    given.loc[given["seed"].isin(lacking), "probability"] = 0.7
+    table = probabilities.operating(STUDY, found | {"nr_validation": given}, judged, ["nr"])
+    row = table.xs("at most 1% FP", level=1).iloc[0]
+    assert row["Threshold"] == threshold
+    assert (row["Recall"] == row["False positives"] == "0.000") == (len(lacking) == 2)
+
+
 def test_tables_and_figures_show_each_guard(found, judged):
     labels = [STUDY.variants[name].label for name in ("nr", "r_full")]
     assert list(probabilities.table(STUDY, found, ["nr", "r_full"]).index) == labels

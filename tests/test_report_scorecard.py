@@ -15,7 +15,7 @@ from reasoning_guards.decisions import Finding, Measured
 from reasoning_guards.intervals import Interval
 from reasoning_guards.params import Profile
 from reasoning_guards.power import effects
-from reasoning_guards.report import frames, measures, scorecard
+from reasoning_guards.report import frames, glued, measures, scorecard, tables
 from reasoning_guards.study import Study
 
 GAIN = Interval(0.02, 0.01, 0.03, 0.005, 0.95)
@@ -23,7 +23,7 @@ NARROW = Interval(0.001, -0.004, 0.006, 0.003, 0.90)
 FOUND = {
     "rq1_average": Finding("pattern seen", (Measured(GAIN, GAIN, GAIN, (), NARROW),), 0.02),
     "rq2_match": Finding("pattern seen", (Measured(NARROW, NARROW, NARROW),), 0.03, 0.006),
-    "rq2_growth": Finding("unclear", (Measured(GAIN, GAIN, GAIN),) * 3, 0.001),
+    "rq2_growth": Finding("unclear", (Measured(GAIN, GAIN, GAIN),) * 3, 0.001, None, ("seeds",)),
 }
 
 
@@ -37,7 +37,8 @@ def test_every_claim_has_its_row_and_the_rest_was_not_run(shown):
     rest = shown.drop(index=list(FOUND))
     assert (rest["Verdict"] == "not run").all()
     assert (rest["This run"] == "not run").all()
-    assert shown["Verdict"][list(FOUND)].tolist() == ["pattern seen", "pattern seen", "unclear"]
+    seen = shown["Verdict"][list(FOUND)].tolist()
+    assert seen == ["pattern seen", "pattern seen", "unclear (seeds)"]
 
 
 def test_a_row_says_what_the_paper_printed_and_what_this_run_found(shown):
@@ -98,8 +99,18 @@ def test_the_front_page_shows_the_verdict_of_each_primary_claim_beside_its_chapt
     assert rows == [(claim.chapter, claim.id) for claim in load().values() if claim.primary]
 
 
-def test_the_tally_counts_every_claim(shown):
-    assert scorecard.tally(shown) == f"{len(load()) - 3} not run, 2 pattern seen, 1 unclear"
+def test_the_tally_counts_every_claim_whatever_left_it_open():
+    other = Finding("unclear", reasons=("kappa",))
+    found = FOUND | {"rq2_fewer": other, "rq8_average": other}
+    counted = f"{len(load()) - 5} not run, 3 unclear, 2 pattern seen"
+    assert scorecard.tally(found) == counted
+
+
+def test_a_chapters_table_says_why_a_claim_is_open_and_its_prose_the_verdict_alone():
+    study = CHAPTERS["rq2_data_efficiency"](Profile())
+    open_claim = {"rq2_growth": FOUND["rq2_growth"]}
+    assert tables.findings(study, open_claim)["Verdict"].tolist() == ["unclear (seeds)"]
+    assert glued.findings(open_claim)["rq2_growth_verdict"] == "unclear"
 
 
 def test_the_download_and_the_table_hold_the_scorecard(shown):

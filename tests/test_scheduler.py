@@ -24,7 +24,9 @@ from reasoning_guards import (
     traces,
     worker,
 )
+from reasoning_guards.datasets import own
 from reasoning_guards.engines import Answer
+from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import Backbone, Generation, Recipe, mining
 from reasoning_guards.resources import Resources
@@ -337,6 +339,49 @@ def test_a_step_that_is_to_span_more_gpus_than_there_are_is_refused(workers, mon
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with pytest.raises(local.TooFewDevicesError, match="set it to 1 or less"):
         scheduler.run(ASKED, spanning, 1)
+    assert workers.made == []
+
+
+def test_gpus_where_none_is_to_be_seen_are_refused_in_one_sentence(workers, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(local.TooFewDevicesError, match=r"no GPU is to be seen.* -p device cpu\.$"):
+        scheduler.run(ASKED, GPU, 1)
+    assert workers.made == []
+
+
+@pytest.mark.parametrize(
+    ("files", "rows", "why"),
+    [
+        ("{test: rows.csv}", "", "split 'test' has no row with the labels that the prompt task"),
+        ("{test: rows.csv}", "q,v\n", "split 'test' has no row with the labels that the prompt"),
+        ("{train: rows.csv}", "q,v\nMay I?,bad\n", "no split 'test': it has train"),
+    ],
+)
+def test_an_own_benchmark_without_rows_to_ask_about_is_refused_before_anything_starts(
+    workers, tmp_path, files, rows, why
+):
+    (tmp_path / "rows.csv").write_text(rows)
+    (tmp_path / "mine.yaml").write_text(
+        f"policy: Ask first.\nfiles: {files}\ncolumns: {{prompt: q}}\n"
+        "labels: {prompt: {column: v, harmful: [bad], unharmful: [ok]}}\n"
+    )
+    profile = TINY.model_copy(update={"benchmarks": [str(tmp_path / "mine.yaml")]})
+    with pytest.raises(UserError, match=why):
+        run(chapters.rq1_efficacy(profile).generations(["nr"]))
+    assert workers.made == []
+
+
+def test_an_own_training_set_without_rows_to_learn_from_is_refused_before_anything_starts(
+    workers, tmp_path
+):
+    (tmp_path / "rows.csv").write_text("q,v\n")
+    (tmp_path / "mine.yaml").write_text(
+        "policy: Ask first.\nfiles: {train: rows.csv}\ncolumns: {prompt: q}\n"
+        "labels: {prompt: {column: v, harmful: [bad], unharmful: [ok]}}\n"
+    )
+    mine = own.adopt(tmp_path / "mine.yaml")
+    with pytest.raises(UserError, match="'train' has no row with the labels that training needs"):
+        run([RECIPE.model_copy(update={"train_set": mine})])
     assert workers.made == []
 
 

@@ -75,7 +75,6 @@ def test_a_set_without_traces_is_refused_whoever_the_teacher() -> None:
     traces.require(TraceSpec(teacher="deepseek-ai/DeepSeek-R1"), aegis2.HUB_ID)
     with pytest.raises(traces.NoTracesError, match="for allenai/wildguardmix"):
         traces.require(TraceSpec(teacher="deepseek-ai/DeepSeek-R1"), "allenai/wildguardmix")
-    traces.require(TraceSpec(teacher="own"), "own/1234")
     with pytest.raises(traces.NoTracesError, match="is none"):
         traces.require(TraceSpec(teacher="own"), "synthetic/meadow")
     with pytest.raises(traces.NoTracesError, match="knows the embedded world alone"):

@@ -1,6 +1,6 @@
 """Whether everything a profile reads can be reached, found out before a GPU is touched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from reasoning_guards.datasets import hub, released_traces
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Task
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Backbone, Recipe, with_needed
+from reasoning_guards.recipes import Backbone, Recipe, TraceSpec, with_needed
 
 
 class Set(NamedTuple):
@@ -50,8 +50,10 @@ def sets(profile: Profile, *, evaluate: bool = False) -> list[Set]:
     return list(first.values())
 
 
-def check(profile: Profile, *, evaluate: bool = False) -> list[Finding]:
+def check(profile: Profile, *, evaluate: bool = False) -> Iterator[Finding]:
     """Datasets, backbones, traces and memory: each there, or one sentence on what is wrong.
+
+    Each finding comes as it is made, since asking a hub that does not answer takes minutes.
 
     Args:
         profile: whose chapters are looked through.
@@ -65,19 +67,19 @@ def check(profile: Profile, *, evaluate: bool = False) -> list[Finding]:
     made = with_needed(value for study in studies for value in study.values())
     room = memory.of_all(made, studies[0].resources())
     gpus = memory.cards(profile)
-    learnt = dict.fromkeys((r.traces, name) for r in recipes if r.traces for name, _ in r.sources)
-    read = sets(profile, evaluate=evaluate)
-    return [
-        *(_found(f"dataset {one.dataset}, {one.split}", _dataset, one) for one in read),
-        *(_found(f"backbone {name}", _backbone, name, revision) for name, revision in sources),
-        *{
-            (spec.teacher, name): _found(
-                f"traces by {spec.teacher} for {name}", traces.require, spec, name
-            )
-            for spec, name in learnt
-        }.values(),
-        *(_found(f"memory for {need.what}", memory.require, need, gpus) for need in room if gpus),
-    ]
+    learnt: dict[tuple[str, str], list[TraceSpec]] = {}
+    for recipe in recipes:
+        if spec := recipe.traces:
+            for name, _ in recipe.sources:
+                learnt.setdefault((spec.teacher, name), []).append(spec)
+    for one in sets(profile, evaluate=evaluate):
+        yield _found(f"dataset {one.dataset}, {one.split}", _dataset, one)
+    for name, revision in sources:
+        yield _found(f"backbone {name}", _backbone, name, revision)
+    for (teacher, name), specs in learnt.items():
+        yield _found(f"traces by {teacher} for {name}", _traces, specs, name)
+    for need in room if gpus else ():
+        yield _found(f"memory for {need.what}", memory.require, need, gpus)
 
 
 def _found(what: str, look: Callable[..., str | None], *where: object) -> Finding:
@@ -92,6 +94,13 @@ def _dataset(one: Set) -> str:
     if hub_id is None:
         return f"{len(datasets.load(one.dataset, one.split, one.task)):,} examples"
     return hub.reachable(hub_id, datasets.HUB_SPLITS[hub_id][one.split], one.split, one.revision)
+
+
+def _traces(specs: Sequence[TraceSpec], name: str) -> str | None:
+    """Whether one teacher's traces are there in every length that guards are to learn from."""
+    for spec in dict.fromkeys(specs):
+        traces.require(spec, name)
+    return "in the set" if specs[0].teacher == "own" else None
 
 
 def _backbone(name: str, revision: str) -> str:

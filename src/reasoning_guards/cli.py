@@ -69,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--parse-policy", choices=choices, help=text)
         if name == "mirror":
             sub.add_argument("--to", type=Path, required=True, help="the mirror's folder")
-        sub.add_argument("--profile", default="smoke", help="name of a file in params/, or a path")
+        text = "name of a file in params/, or a path (default: smoke)"
+        sub.add_argument("--profile", default="smoke", help=text)
         text = "another value for one of its parameters, as YAML; any number of times"
         sub.add_argument(
             "-p", dest="changes", nargs=2, metavar=("NAME", "VALUE"), action="append", default=[],
@@ -95,10 +96,11 @@ def _plan(parsed: argparse.Namespace) -> int:
     if not parsed.check:
         say(plan.text(profile, evaluate=parsed.evaluate))
         return 0
-    findings = access.check(profile, evaluate=parsed.evaluate)
-    for what, ok, says in findings:
+    code = 0
+    for what, ok, says in access.check(profile, evaluate=parsed.evaluate):
         say(f"{'ok' if ok else 'NO':4}{what}: {says}")
-    return 0 if all(finding.ok for finding in findings) else 1
+        code = code if ok else 1
+    return code
 
 
 def _mirror(parsed: argparse.Namespace) -> None:

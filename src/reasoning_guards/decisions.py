@@ -31,6 +31,10 @@ Verdict = Literal[
 """The words of the hub, then the embedded world's; "not run" is of both. Only a direction has an
 opposite: what lies outside of a band or a margin was not seen."""
 
+Reason = Literal["interval", "unparsable answers", "kappa", "one run", "seeds"]
+"""What leaves a claim open: its interval reaches over an end of the region; or it does not, and
+how unparsable answers are counted, Cohen's kappa or the training seeds do not bear it out."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -42,17 +46,24 @@ class Finding:
         p_value: for Holm's correction; the largest over tests and parse policies, since all must
             hold. It knows the sample's variance, not that of the seeds.
         smallest_margin: the margin with which the claimed equivalence would be found.
+        reasons: why the verdict is open; none where it is not.
     """
 
     verdict: Verdict
     measured: tuple[Measured, ...] = ()
     p_value: float | None = None
     smallest_margin: float | None = None
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def difference(self) -> Interval | None:
         """What was measured, where the claim is a single test."""
         return self.measured[0].difference if len(self.measured) == 1 else None
+
+    @property
+    def explained(self) -> str:
+        """The verdict as tables show it: where it is open, with the reasons."""
+        return f"{self.verdict} ({', '.join(self.reasons)})" if self.reasons else self.verdict
 
 
 def assess(
@@ -129,12 +140,40 @@ def verdict(claim: Claim, world: World, measured: Sequence[Measured]) -> Verdict
     return "inconclusive" if hub else "unclear"
 
 
+def reasons(claim: Claim, measured: Sequence[Measured]) -> tuple[Reason, ...]:
+    """What leaves a claim open whose tests were all run; nothing where it is not open.
+
+    A shape of which one part failed is not, whatever its other parts are.
+    """
+    pairs = list(zip(claim.tests, measured, strict=True))
+    if min(_side(test, each) for test, each in pairs) == -1:
+        return ()
+    return tuple(dict.fromkeys(why for test, each in pairs for why in _reasons(test, each)))
+
+
 def _side(test: Test, measured: Measured) -> int:
+    own = test.region().side(measured.difference.low, measured.difference.high)
+    return 0 if _reasons(test, measured) else own
+
+
+def _reasons(test: Test, measured: Measured) -> list[Reason]:
+    """What leaves a test open. Where its own interval does, nothing else needs to be asked."""
     region = test.region()
-    sides = {region.side(each.low, each.high) for each in measured.decisive}
-    if test.average is not None:
-        sides.add(region.seeds_side(measured.seed_differences))
-    return sides.pop() if len(sides) == 1 else 0
+    own = region.side(measured.difference.low, measured.difference.high)
+    if own == 0:
+        return ["interval"]
+    chance = measured.beyond_chance
+    found: list[Reason] = []
+    if any(
+        region.side(each.low, each.high) != own
+        for each in (measured.best_case, measured.worst_case)
+    ):
+        found.append("unparsable answers")
+    if chance is not None and region.side(chance.low, chance.high) != own:
+        found.append("kappa")
+    if test.average is not None and region.seeds_side(measured.seed_differences) != own:
+        found.append("seeds" if len(measured.seed_differences) > 1 else "one run")
+    return found
 
 
 def _finding(
@@ -157,4 +196,5 @@ def _finding(
         if test.kind == "equivalence"
         for each in (found.difference, found.best_case, found.worst_case)
     ]
-    return Finding(word, tuple(measured), p_value, max(margins, default=None))
+    smallest = max(margins, default=None)
+    return Finding(word, tuple(measured), p_value, smallest, reasons(claim, measured))

@@ -27,7 +27,7 @@ _KEEPING_MEMORY = {
 
 
 class TooFewDevicesError(UserError):
-    """One vLLM engine or training is to span more GPUs than can be seen."""
+    """There is no GPU to be seen, or fewer than one vLLM engine or training is to span."""
 
 
 class Worker:
@@ -121,6 +121,11 @@ def run(
         TooFewDevicesError, TooLittleMemoryError: before anything starts.
     """
     visible = devices.visible() if resources.device == "cuda" else []
+    if resources.device == "cuda" and not visible:
+        raise TooFewDevicesError(
+            "The device is cuda, but no GPU is to be seen: see what nvidia-smi and "
+            "CUDA_VISIBLE_DEVICES say, or use -p device cpu."
+        )
     for name in ("tensor_parallel", "gpus_per_training"):
         if 0 < len(visible) < (span := getattr(resources, name)):
             raise TooFewDevicesError(

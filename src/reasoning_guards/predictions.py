@@ -16,15 +16,16 @@ A file is parquet or CSV with a row per variant, seed, cell, example and generat
 `predicted` may be left out where there is a probability and scoring is told a threshold.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from reasoning_guards import artifacts, claims, generation, intervals, probability, ranking, scoring
-from reasoning_guards.chapters import benchmarks
+from reasoning_guards.chapters import benchmarks, equal_rates
 from reasoning_guards.errors import UserError
 from reasoning_guards.params import Profile
-from reasoning_guards.recipes import Probability
+from reasoning_guards.recipes import Cell, Probability
 from reasoning_guards.scoring import ParsePolicy
 from reasoning_guards.study import Study
 
@@ -105,7 +106,11 @@ def read(path: Path, profile: Profile, threshold: float | None = None) -> pd.Dat
     Raises:
         PredictionsError: on the first thing that is wrong, in one sentence.
     """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise PredictionsError(f"The threshold is {threshold:g}: give one from 0 to 1.")
     rows = _file(path)
+    if rows.empty:
+        raise PredictionsError(f"{path.name} has no rows: write one for each prediction.")
     for column, value in _DEFAULTS.items():
         rows[column] = rows[column].fillna(value) if column in rows else value
     for column in ("cell", "example"):
@@ -117,6 +122,9 @@ def read(path: Path, profile: Profile, threshold: float | None = None) -> pd.Dat
                 "one."
             )
         rows[column] = rows[column].map(str)  # parquet may hold ids as numbers
+    for column in ("seed", "generation", "tokens"):
+        if column in rows:
+            rows[column] = _whole_numbers(rows, column, path)
     if "probability" in rows:
         given = rows["probability"]
         rows["probability"] = pd.to_numeric(given, errors="coerce")
@@ -134,7 +142,9 @@ def read(path: Path, profile: Profile, threshold: float | None = None) -> pd.Dat
         raise PredictionsError(
             f"{path.name} has no column 'predicted': add it, or give a threshold."
         )
-    rows["predicted"] = _booleans(rows, "predicted", path)
+    for column in ("predicted", "truth", "truncated"):
+        if column in rows:
+            rows[column] = _booleans(rows, column, path)
     if (twice := rows.duplicated(KEYS)).any():
         raise PredictionsError(
             f"{path.name}, row {_first(twice)}: variant, seed, cell, example and "
@@ -205,6 +215,17 @@ def _first(wrong: pd.Series) -> int:
     return int(wrong.to_numpy(dtype=bool).argmax()) + 1
 
 
+def _whole_numbers(rows: pd.DataFrame, column: str, path: Path) -> pd.Series:
+    """The column as numbers; empty cells stay empty."""
+    given = rows[column]
+    numbers = pd.to_numeric(given, errors="coerce")
+    if (wrong := given.notna() & ~(numbers % 1 == 0)).any():  # inf % 1 is no number
+        raise PredictionsError(
+            f"{path.name}, row {_first(wrong)}, column {column!r}: no whole number; write one."
+        )
+    return numbers
+
+
 def _booleans(rows: pd.DataFrame, column: str, path: Path) -> pd.Series:
     """The column as nullable booleans; CSV has them as words."""
     words = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
@@ -220,18 +241,26 @@ def _booleans(rows: pd.DataFrame, column: str, path: Path) -> pd.Series:
     return known.astype("boolean")
 
 
+def _known(profile: Profile) -> dict[str, Cell]:
+    """Every cell that a chapter's export may hold, by name; of two splits the test split."""
+    validation: tuple[Cell, ...] = ()
+    with suppress(equal_rates.NoValidationError):
+        validation = equal_rates.validation_cells(profile)
+    return {cell.name: cell for cell in (*validation, *benchmarks.all_cells(profile))}
+
+
 def _labelled(rows: pd.DataFrame, path: Path, profile: Profile) -> pd.DataFrame:
     """The rows with truth and cluster, looked up in the profile's cells where they are missing."""
-    if {"truth", "cluster"} <= {*rows} and rows[["truth", "cluster"]].notna().all().all():
-        return rows.assign(truth=_booleans(rows, "truth", path).astype(bool))
-    scored = benchmarks.scored(profile) + benchmarks.custom_cells(profile)
-    known = {cell.name: cell for cell in scored}
+    known = _known(profile)
     if (unknown := ~rows["cell"].isin(list(known))).any():
         row = _first(unknown)
         raise PredictionsError(
-            f"{path.name}, row {row}, has the cell {rows['cell'].iloc[row - 1]!r}, which is none "
-            f"of the profile's: they are {', '.join(known)}."
+            f"{path.name}, row {row}, column 'cell': {rows['cell'].iloc[row - 1]!r} is none of "
+            f"the cells of the profile {profile.profile!r}: choose another by --profile, or write "
+            f"one of {', '.join(known)}."
         )
+    if {"truth", "cluster"} <= {*rows} and rows[["truth", "cluster"]].notna().all().all():
+        return rows.astype({"truth": bool})
     labels = pd.DataFrame(
         [
             (name, example.id, example.cluster, bool(example.label(known[name].task)))

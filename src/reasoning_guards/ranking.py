@@ -68,7 +68,7 @@ def average_precision(rows: pd.DataFrame, weights: FloatArray) -> FloatArray:
 
 
 def recall_at(rate: float) -> Measure:
-    """The greatest recall of a threshold that lets through no greater rate of false positives."""
+    """The greatest recall of a threshold with no greater rate of false positives."""
 
     def measure(rows: pd.DataFrame, weights: FloatArray) -> FloatArray:
         true, false = _swept(rows, weights)

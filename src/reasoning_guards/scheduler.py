@@ -3,13 +3,15 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from reasoning_guards import artifacts, local, traces
+from reasoning_guards import artifacts, datasets, local, traces
 from reasoning_guards.board import Progress, WorkFailedError, cost
+from reasoning_guards.datasets import own
 from reasoning_guards.errors import UserError
-from reasoning_guards.recipes import Recipe, Timing, Work, engines, needed
+from reasoning_guards.examples import Task
+from reasoning_guards.recipes import Generation, Recipe, Timing, Work, asked, engines, needed
 from reasoning_guards.resources import Resources
 from reasoning_guards.training import launch
 
@@ -39,6 +41,8 @@ def run(
     Raises:
         NoTracesError, UnknownTeacherError: before anything starts, if a guard is to learn from
             traces that there are not.
+        OwnSetError, NoExamplesError: before anything starts, if a set of the user's own lacks a
+            split that is read, or has no row there with the labels that it takes.
         NoVLLMError, TooFewDevicesError, TooLittleMemoryError, NoConfigurationError,
             SlurmError: before anything starts; what a GPU has is only seen on its node.
         WorkFailedError: naming the first failure, once everything that could be made is made.
@@ -74,6 +78,8 @@ def _make(
         if isinstance(value, Recipe) and value.traces:
             for dataset, _ in value.sources:
                 traces.require(value.traces, dataset)
+    for name, split, task in _own_sets(missing.values()):
+        datasets.load(name, split, task)
     pythons = {key: _python(value, resources) for key, value in missing.items()}
     if resources.gpus_per_training > 1 and any(isinstance(v, Recipe) for v in missing.values()):
         launch.configuration(resources)
@@ -99,6 +105,17 @@ def _missing(values: Sequence[Work]) -> dict[str, Work]:
             wanted[key] = value
             open_ += needed(value)
     return wanted
+
+
+def _own_sets(values: Iterable[Work]) -> dict[tuple[str, str, Task | None], None]:
+    """Each split of the user's own sets that is learnt from (task None) or asked about, once."""
+    read: dict[tuple[str, str, Task | None], None] = {}
+    for value in values:
+        if isinstance(value, Recipe):
+            read |= {(name, "train", None): None for name, _ in value.sources}
+        cells = [one.cell for one in asked(value) if isinstance(one, Generation)]
+        read |= {(cell.dataset, cell.split, cell.task): None for cell in cells}
+    return {one: None for one in read if one[0].startswith(own.PREFIX)}
 
 
 def _python(value: Work, resources: Resources) -> str:

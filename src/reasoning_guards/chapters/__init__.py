@@ -58,9 +58,10 @@ def named(name: str) -> Callable[[Profile], Study]:
     """A chapter's function.
 
     Raises:
-        UnknownStudyError: naming the nearest there is.
+        UnknownStudyError: naming the nearest there is, or all if none is near.
     """
     if name not in CHAPTERS:
-        near = difflib.get_close_matches(name, CHAPTERS, n=1, cutoff=0)[0]
-        raise UnknownStudyError(f"There is no study {name!r}: did you mean {near!r}?")
+        near = difflib.get_close_matches(name, CHAPTERS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"name one of {', '.join(CHAPTERS)}."
+        raise UnknownStudyError(f"No chapter {name!r} has guards of its own: {hint}")
     return CHAPTERS[name]

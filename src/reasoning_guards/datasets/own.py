@@ -136,6 +136,22 @@ def load(
     return select(found, task, name, split, prompt_task_response=prompt_task_response)
 
 
+def trace_column(name: str, sentences: int | None) -> str:
+    """The column that an adopted set names for traces of so many sentences (None: full ones).
+
+    Raises:
+        OwnSetError: if it is no set of your own, or names no such column.
+    """
+    wanted: Literal["full"] | int = "full" if sentences is None else sentences
+    column = spec(name).traces.get(wanted) if name.startswith(PREFIX) else None
+    if column is None:
+        raise OwnSetError(
+            f"{name} names no column for traces of length {wanted!r}: add one to `traces` in "
+            "its YAML file, or choose another teacher or budget."
+        )
+    return column
+
+
 def traces(sentences: int | None, examples: list[Example]) -> list[str | None]:
     """Each example's trace, from the column that its set names for that length; None if empty.
 
@@ -143,14 +159,8 @@ def traces(sentences: int | None, examples: list[Example]) -> list[str | None]:
         OwnSetError: if an example is of no set of your own, or its set names no such column.
     """
     found: dict[str, str | None] = {}
-    wanted: Literal["full"] | int = "full" if sentences is None else sentences
     for name, split in {tuple(example.id.rsplit("/", 2)[:2]) for example in examples}:
-        column = spec(name).traces.get(wanted) if name.startswith(PREFIX) else None
-        if column is None:
-            raise OwnSetError(
-                f"{name} names no column for traces of length {wanted!r}: add one to `traces` in "
-                "its YAML file, or choose another teacher or budget."
-            )
+        column = trace_column(name, sentences)
         for row in _adopted_rows(name, spec(name), split):
             found[row.id] = row.text_or_none(column) or None
     written = [found[example.id] for example in examples]

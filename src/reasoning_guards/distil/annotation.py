@@ -56,6 +56,7 @@ def draw(answers: Sequence[Shown], size: int = SIZE, seed: int = 0) -> list[Show
 
 def write(path: Path, drawn: Iterable[Shown]) -> None:
     """The sheet; texts that a spreadsheet would run as formulas are shown with a quote before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow([*_SHOWN, *REASONS])

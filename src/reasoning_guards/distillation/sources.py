@@ -6,6 +6,7 @@ from typing import NamedTuple
 from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.datasets import aegis2, topic_following, wildguardmix
 from reasoning_guards.distil.spec import Distillation, Sampling, Stage
+from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
 from reasoning_guards.prompts import TeacherTemplate
@@ -18,6 +19,10 @@ _TEMPLATES: dict[str, TeacherTemplate] = {
     topic_following.HUB_ID: "topic",
     "synthetic/lanes": "topic",
 }
+
+
+class NoExamplesWantedError(UserError):
+    """A trial is to be of no examples at all."""
 
 
 class Source(NamedTuple):
@@ -56,7 +61,12 @@ def sources(profile: Profile, limit: int | None = None, only: str | None = None)
         profile: its chapters' guards decide sets, examples and budgets.
         limit: of each set only so many examples, drawn at random, for a trial.
         only: one set, where not all are wanted.
+
+    Raises:
+        NoExamplesWantedError: if the limit is not at least 1.
     """
+    if limit is not None and limit < 1:
+        raise NoExamplesWantedError(f"--examples is {limit}: give at least 1, or leave it out.")
     recipes = [
         recipe
         for chapter in CHAPTERS.values()

@@ -79,8 +79,8 @@ def operating(
 ) -> pd.DataFrame:
     """A row per variant and threshold, each threshold chosen on validation data.
 
-    Columns: Threshold (mean over seeds), False positives and Recall (of all examples of the test
-    cells), F1 (safety average). First as answered, without any threshold.
+    Columns: Threshold (mean over the seeds that have one), False positives and Recall (of all
+    examples of the test cells), F1 (safety average). First as answered, without any threshold.
     """
     rules: dict[str, Callable[[pd.DataFrame], float]] = {
         f"at most {rate:.0%} FP": partial(ranking.threshold_for_rate, rate=rate) for rate in RATES
@@ -88,15 +88,15 @@ def operating(
     rules["best F1"] = ranking.threshold_for_f1
     rows = []
     for name in names:
-        given: dict[str, tuple[pd.DataFrame, float | None]] = {"as answered": (judged[name], None)}
+        given = {"as answered": (judged[name], "–")}
         for rule, choose in rules.items():
             cuts = _thresholds(found[VALIDATED[name]], choose)
-            given[rule] = (_decided(found[name], cuts), float(cuts.mean()))
+            given[rule] = (_decided(found[name], cuts), _threshold(cuts))
         for rule, (frame, cut) in given.items():
             counted = scoring.outcomes(frame, study.profile.parse_policy)
             tp, fp, fn, tn = (float(counted[of].sum()) for of in scoring.OUTCOMES)
             row = {"Variant": study.variants[name].label, "Threshold chosen for": rule}
-            row["Threshold"] = "–" if cut is None else f"{cut:.3f}"
+            row["Threshold"] = cut
             row["False positives"] = f"{fp / max(fp + tn, 1):.3f}"
             row["Recall"] = f"{tp / max(tp + fn, 1):.3f}"
             row["F1"] = f"{_f1(study, frame):.3f}"
@@ -248,6 +248,16 @@ def _interval(
 def _thresholds(validation: pd.DataFrame, choose: Callable[[pd.DataFrame], float]) -> pd.Series:
     """Each seed's threshold."""
     return pd.Series({seed: choose(mine) for seed, mine in validation.groupby("seed")})
+
+
+def _threshold(cuts: pd.Series) -> str:
+    """The mean over seeds; infinite is that of a seed where no threshold will do."""
+    finite = cuts[np.isfinite(cuts)]
+    if finite.empty:
+        return "none"
+    lacking = len(cuts) - len(finite)
+    shown = f"{finite.mean():.3f}"
+    return f"{shown}; none in {lacking} of {len(cuts)} seeds" if lacking else shown
 
 
 def _doubt(rows: pd.DataFrame, cuts: pd.Series) -> pd.Series:

@@ -1,5 +1,6 @@
 """The scorecard: every claim of the ledger, the paper's numbers and this run's, and the verdict."""
 
+from collections import Counter
 from collections.abc import Mapping
 from math import isinf
 
@@ -52,11 +53,10 @@ def table(found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
     return shown
 
 
-def tally(shown: pd.DataFrame) -> str:
-    """How many claims came to which verdict, in words."""
-    return ", ".join(
-        f"{count} {verdict}" for verdict, count in shown["Verdict"].value_counts().items()
-    )
+def tally(found: Mapping[str, decisions.Finding]) -> str:
+    """How many claims of the ledger came to which verdict, in words; the most frequent first."""
+    verdicts = Counter(found.get(name, NOT_RUN).verdict for name in claims.load())
+    return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
 
 
 def numbers() -> dict[str, str]:
@@ -83,7 +83,7 @@ def _row(claim: claims.Claim, finding: decisions.Finding) -> dict[str, str]:
     papers = [test.paper.scores() for test in claim.tests if test.paper is not None]
     margin, beside = finding.smallest_margin, [each.beside for each in finding.measured]
     return {
-        "Verdict": finding.verdict,
+        "Verdict": finding.explained,
         "Claim": claim.statement,
         "This run": tables.effect(finding),
         "Beyond chance": tables.beyond_chance(finding),

@@ -108,7 +108,10 @@ def printed(rows: Mapping[str, str], columns: Mapping[str, tuple[int, str]]) -> 
 
 
 def findings(study: Study, found: Mapping[str, decisions.Finding]) -> pd.DataFrame:
-    """One row per claim: what it says, the paper's difference, this run's, and the verdict."""
+    """One row per claim: what it says, the paper's difference, this run's, and the verdict.
+
+    One that is open bears its reasons.
+    """
     ledger = claims.load()
     hub = study.profile.world == "hub"
     rows = []
@@ -123,7 +126,7 @@ def findings(study: Study, found: Mapping[str, decisions.Finding]) -> pd.DataFra
             row["Paper's difference"] = paper_difference(claim)
         row["Difference here"] = effect(finding)
         row["Beyond chance"] = beyond_chance(finding)
-        row["Verdict"] = finding.verdict
+        row["Verdict"] = finding.explained
         rows.append(row)
     shown = pd.DataFrame(rows, index=list(found)).rename_axis(columns="Id")
     return frames.of_run(shown, study, "claims")

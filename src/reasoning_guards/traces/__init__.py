@@ -27,6 +27,7 @@ def require(spec: TraceSpec, train_set: str) -> None:
     Raises:
         releases.NoDistilledTracesError: for a set that nothing was distilled for.
         NoTracesError: for a set that the teacher has written no traces for.
+        own.OwnSetError: for a set of your own that names no column for traces of that length.
         UnknownTeacherError: if the spec names a teacher this package does not have.
     """
     if spec.teacher == "rule":
@@ -45,6 +46,7 @@ def require(spec: TraceSpec, train_set: str) -> None:
                 f"{train_set} is none: set `teacher` to 'rule' in the embedded world, and to one "
                 f"of {_RELEASED} for hub sets."
             )
+        own.trace_column(train_set, spec.sentences)
     elif spec.teacher not in released_traces.TEACHERS:
         raise UnknownTeacherError(
             f"The teacher {spec.teacher!r} has no traces: set `teacher` to 'rule' in the embedded "
