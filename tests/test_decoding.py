@@ -110,6 +110,18 @@ def test_a_step_copies_neither_shared_keys_nor_those_that_are_there(
     assert len(places) == len(cache.layers)
 
 
+def test_a_bias_of_positions_is_not_forgotten() -> None:
+    torch.manual_seed(0)
+    query, keys, values = torch.randn(2, 4, 1, 8), torch.randn(2, 2, 5, 8), torch.randn(2, 2, 5, 8)
+    layer = LlamaForCausalLM(LlamaConfig(**SHAPE, num_key_value_heads=2)).model.layers[0].self_attn
+    bias = torch.randn(1, 4, 1, 5)
+    told = (layer, query, keys, values, None)
+    expected, _ = sdpa_attention.sdpa_attention_forward(*told, position_bias=bias)
+    found, _ = attention.of_groups(*told, position_bias=bias)
+    torch.testing.assert_close(found, expected)
+    assert not torch.allclose(found, attention.of_groups(*told)[0])
+
+
 def test_a_model_with_attention_of_its_own_is_left_alone() -> None:
     model = LlamaForCausalLM(LlamaConfig(**SHAPE, num_key_value_heads=2))
     model.set_attn_implementation("eager")

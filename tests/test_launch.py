@@ -15,7 +15,7 @@ import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
-from test_training import REASONING, weights, whole_states
+from test_training import REASONING, assert_same_weights, weights, whole_states
 
 from reasoning_guards import prompts
 from reasoning_guards.recipes import Decoding, Recipe
@@ -87,15 +87,19 @@ def test_a_step_learns_from_as_many_sequences_on_any_number_of_devices(
     assert added_up == {"sync_each_batch": devices > 1}, "in float32, by those who step"
 
 
-def with_shards(path: str | None) -> str:
-    """What PYTHONPATH is to be so that processes find `sharding_on_cpu`."""
-    return f"{Path(__file__).parent}:{path or ''}"
+@pytest.mark.slow
+def test_two_processes_learn_step_by_step_what_one_does(alone: Path, tmp_path: Path) -> None:
+    both = trained(launch.Training(recipe=SHARED, resources=two("fsdp"), folder=tmp_path / "two"))
+    assert len(losses(both)) == 9
+    assert losses(both) == pytest.approx(losses(alone), rel=1e-5)
+    assert_same_weights(both, alone, atol=1e-5)
+    assert {path.name for path in both.iterdir()} == {path.name for path in alone.iterdir()}
 
 
 @pytest.fixture
 def shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings are shared out on a CPU as over GPUs, and not computed alike by each process."""
-    monkeypatch.setenv("PYTHONPATH", with_shards(os.environ.get("PYTHONPATH")))
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     monkeypatch.setattr(launch, "RANK", "sharding_on_cpu")
 
@@ -146,7 +150,7 @@ def test_a_sharded_training_that_was_killed_goes_on_to_the_same_weights_in_one_f
 
 
 def assert_learnt_alike(folder: Path, other: Path, atol: float) -> None:
-    """The same weights, though FSDP gathers those that are tied by both of their names."""
+    """As `assert_same_weights`, though FSDP gathers tied weights by both of their names."""
     made, expected = weights(folder), weights(other)
     tied = made.pop("lm_head.weight", None)
     if tied is not None and "lm_head.weight" not in expected:
@@ -209,8 +213,8 @@ def invented_answers() -> list[dict[str, Any]]:
 @linux
 @pytest.mark.parametrize(
     ("sharing", "rank"),
-    [("fsdp", None), ("zero3", 4)],
-    ids=["fsdp, full", "zero3, adapters"],
+    [("fsdp", None), ("fsdp", 4), ("zero3", 4)],
+    ids=["fsdp, full", "fsdp, adapters", "zero3, adapters"],
 )
 def test_two_processes_prefer_step_by_step_what_one_does(
     alone: Path, tmp_path: Path, shards: None, sharing: str, rank: int | None
@@ -242,7 +246,7 @@ BRIEF = GroupRelative(
 @pytest.mark.slow
 @linux
 @pytest.mark.parametrize("sharing", ["fsdp", "zero3"])
-def test_two_processes_draw_answers_of_their_own_and_learn_from_all(
+def test_two_processes_draw_answers_and_learn_from_what_these_earn(
     alone: Path, tmp_path: Path, shards: None, sharing: str
 ) -> None:
     told = launch.Training(
@@ -257,11 +261,8 @@ def test_two_processes_draw_answers_of_their_own_and_learn_from_all(
     steps = [row for row in history if "reward_std" in row]
     assert len(steps) == 5
     assert max(row["reward_std"] for row in steps) > 0
-    moved = max(
-        (weight - weights(alone)[name]).abs().max()
-        for name, weight in weights(both).items()
-        if name != "lm_head.weight"
-    )
+    made, before = weights(both), weights(alone)
+    moved = max((made[name] - weight).abs().max() for name, weight in before.items())
     assert moved > 1e-5
 
 

@@ -39,7 +39,7 @@ def of_groups(
     """
     rows, heads, positions, width = query.shape
     shared = heads // key.shape[1]
-    if positions > 1 or shared == 1:
+    if positions > 1 or shared == 1 or given.get("position_bias") is not None:
         found: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **given
         )

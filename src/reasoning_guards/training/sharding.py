@@ -9,7 +9,7 @@ class Shared:
     """For TRL's trainers: what devices that share a training add up and leave is in float32.
 
     In the precision of computing, as accelerate has it, bfloat16 would round each sum of gradients
-    and the log probabilities that the loss is made of; and DeepSpeed would save rounded weights.
+    and the log probabilities that the loss is made of; and ZeRO 3 would save rounded weights.
     """
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -25,13 +25,15 @@ class Shared:
             )
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """As the trainer's own, but for what DeepSpeed has trained."""
-        trainer: Any = self
-        if not trainer.is_deepspeed_enabled:
+        """As the trainer's own, but for what ZeRO 3 has trained."""
+        from transformers.integrations import is_deepspeed_zero3_enabled
+
+        if not is_deepspeed_zero3_enabled():
             super().save_model(output_dir, _internal_call)  # type: ignore[misc]
             return
         from deepspeed.utils import safe_get_full_fp32_param
 
+        trainer: Any = self
         writes, learnt = trainer.args.should_save, {}
         for name, weights in trainer.model.named_parameters():
             if weights.requires_grad:
