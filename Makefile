@@ -106,7 +106,7 @@ test-slurm: .venv/made
 	$(call debian,Slurm,slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge)
 	$(BIN)/pytest tests/test_slurm.py
 
-# How fast the work is, as ratios on this machine, for the book's status page: about half an hour, and
+# How fast the work is, as ratios on this machine, for the book's status page: ten minutes or more, and
 # nothing else should run meanwhile.
 bench: .venv/made .venv-vllm/made
 	@REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) $(BIN)/python -m reasoning_guards.speed book/benchmark.md
