@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 2147483648
 
-.PHONY: book one-file chapter plan distil examine mirror test test-fast test-slurm test-browser screenshots lint types vllm outputs bench clean
+.PHONY: book one-file chapter plan distil examine mirror test test-fast test-sharding test-slurm test-browser screenshots lint types vllm outputs bench clean
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change.
@@ -69,20 +69,24 @@ types: .venv/made
 
 # About two minutes, for the working day.
 test-fast: .venv/made
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not slurm and not browser'
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not sharding and not slurm and not browser'
 
 # Unit tests, the real vLLM, a strict build of the smoke book, whose study starts from an empty cache,
 # and every notebook against its stored outputs.
 test:
 	@$(MAKE) --no-print-directory -j2 .venv/made .venv-vllm/made
 	REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) \
-		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m 'not slurm and not browser'
+		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m 'not sharding and not slurm and not browser'
 	rm -rf _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/reasoning-guards book --profile smoke --build _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout=1800 --timeout=1800 notebooks
+
+# Trainings that two processes share, by FSDP and by ZeRO-3, on CPUs as over GPUs: three minutes.
+test-sharding: .venv/made
+	$(BIN)/pytest -m sharding tests/test_sharding.py
 
 # What tests need of Debian, installed where it is lacking: whose tests, then each tool with its package.
 define debian

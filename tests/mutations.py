@@ -162,6 +162,20 @@ MUTATIONS = (
         "test_lora.py",
     ),
     Mutation(
+        "padding counts among the tokens of a window",
+        "engines/transformers.py",
+        "not forgets(DynamicCache(config=model.config))",
+        "True",
+        "test_decoding.py",
+    ),
+    Mutation(
+        "what follows a prompt stays for what else may follow",
+        "engines/cache.py",
+        "    apart.layers = [copy(layer) for layer in cache.layers]\n",
+        "",
+        "test_decoding.py",
+    ),
+    Mutation(
         "loss on the prompt",
         "training/data.py",
         "[0] * len(prompt.ids)",

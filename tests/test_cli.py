@@ -74,7 +74,7 @@ def test_where_there_are_no_notebooks_is_said_too(capsys, monkeypatch, tmp_path)
     monkeypatch.chdir(tmp_path)
     profile = str(ROOT / "params" / "smoke.yaml")
     sentence = refusal(capsys, "chapter", "rq1_efficacy", "--profile", profile)
-    assert "in notebooks/: there are none." in sentence
+    assert "in notebooks/: there are none here, so go to the" in sentence
 
 
 def test_a_mistake_shows_no_traceback():

@@ -1,9 +1,14 @@
-"""Decoding without copies gives what transformers' own attention and cache give."""
+"""Decoding without copies gives what transformers' own attention and cache give.
+
+And what prompts begin with is read once for all of them, which nothing else shows.
+"""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_guards
 import torch
 from transformers import (
     Gemma3ForCausalLM,
@@ -15,12 +20,16 @@ from transformers import (
 )
 from transformers.integrations import sdpa_attention
 
-from reasoning_guards.engines import attention
-from reasoning_guards.engines.cache import ROOM, with_room
+from reasoning_guards import engines
+from reasoning_guards.engines import Question, Request, attention
+from reasoning_guards.engines.cache import ROOM, branch, with_room
+from reasoning_guards.engines.transformers import SHARED_LEAST
+from reasoning_guards.recipes import Backbone, Decoding
+from reasoning_guards.resources import Resources
 
 SHAPE: dict[str, Any] = {
-    "vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-    "num_attention_heads": 4, "head_dim": 8, "initializer_range": 0.3,
+    "vocab_size": len(tiny_guards.tokenizer()), "hidden_size": 32, "intermediate_size": 48,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 8, "initializer_range": 0.3,
 }  # fmt: skip
 MODELS = {
     "groups of two": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE, num_key_value_heads=2)),
@@ -59,14 +68,16 @@ def read(model: Any) -> tuple[Any, torch.Tensor]:
 
 
 def step(model: Any, cache: Any, tokens: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """What follows one token of each row, or several that are padded on the right."""
+    tokens = tokens if tokens.dim() == 2 else tokens[:, None]
     logits: torch.Tensor = model(
-        input_ids=tokens[:, None],
+        input_ids=tokens,
         attention_mask=seen,
-        position_ids=seen.sum(-1, keepdim=True) - 1,
+        position_ids=(seen.cumsum(-1) - 1)[:, -tokens.shape[1] :],
         past_key_values=cache,
         use_cache=True,
-    ).logits[:, -1]
-    return logits
+    ).logits
+    return logits[:, -1] if tokens.shape[1] == 1 else logits
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
@@ -108,6 +119,84 @@ def test_a_step_copies_neither_shared_keys_nor_those_that_are_there(
         scores = step(model, cache, scores.argmax(-1), seen)
         places |= {layer.keys.data_ptr() for layer in cache.layers}
     assert len(places) == len(cache.layers)
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]
+def test_what_may_follow_is_read_from_one_cache_and_leaves_it_as_it_was(
+    pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, plain = pair
+    ends = torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 1]])
+    seen = torch.cat([PADDED, ends], -1)
+    cache = with_room(read(ours)[0])
+    continuations = [torch.randint(1, 40, ends.shape) for _ in range(2)]
+    expected = [step(plain, read(plain)[0], tokens, seen) for tokens in continuations]
+    if ours.config.num_attention_heads > ours.config.num_key_value_heads:
+        monkeypatch.setattr(sdpa_attention, "repeat_kv", lambda *_: pytest.fail("keys were copied"))
+    for number in (0, 1, 0):
+        tokens, other = continuations[number], expected[number]
+        found = step(ours, branch(cache), tokens, seen)
+        torch.testing.assert_close(found[ends > 0], other[ends > 0], rtol=1e-4, atol=1e-4)
+    assert cache.get_seq_length() == PADDED.shape[1]
+
+
+@pytest.fixture(params=MODELS)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    MODELS[request.param]().save_pretrained(tmp_path)
+    tiny_guards.tokenizer().save_pretrained(tmp_path)
+    return tmp_path
+
+
+BEGIN = [3 + place % 30 for place in range(SHARED_LEAST)]
+PROMPTS = [[*BEGIN, 40 + row // 2, *range(50, 50 + 2 * row)] for row in range(5)]
+ASKED = [
+    Question(tuple(ids), tuple(range(70, 70 + lead)), (5, 6))
+    for row, ids in enumerate(PROMPTS)
+    for lead in range(row % 3, 3)
+]
+
+
+def loaded(folder: Path, batch: int) -> Any:
+    resources = Resources(generate_batch=batch)
+    return engines.load("transformers", Backbone(name=str(folder)), None, 512, resources)
+
+
+@pytest.mark.parametrize("count", [2, 5])  # of two, the second begins with all of the first
+def test_prompts_that_begin_alike_are_answered_and_read_as_each_alone(
+    folder: Path, count: int
+) -> None:
+    decoding = Decoding(
+        temperature=1.0, top_p=0.95, generations=3, max_new_tokens=12, max_length=512
+    )
+    requests = [Request(str(number), ids) for number, ids in enumerate(PROMPTS[:count])]
+    together, alone = loaded(folder, 64), loaded(folder, 1)
+    answers = [
+        {request.id: given for request, given in engine.answer(requests, decoding)}
+        for engine in (together, alone)
+    ]
+    assert answers[0] == answers[1]
+    asked = [each for each in ASKED if [*each.prompt] in PROMPTS[:count]]
+    found, expected = together.read(asked), alone.read(asked)
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("length", "passes"), [(SHARED_LEAST, 2), (SHARED_LEAST - 1, 1)])
+def test_what_prompts_begin_with_is_read_once_unless_a_window_would_count_padding(
+    folder: Path, length: int, passes: int
+) -> None:
+    engine = loaded(folder, 64)
+    read: list[tuple[int, ...]] = []
+    engine.model.register_forward_pre_hook(
+        lambda _, args, given: read.append(tuple(given["input_ids"].shape)), with_kwargs=True
+    )
+    prompts = [ids[SHARED_LEAST - length :] for ids in PROMPTS]
+    engine.read([Question(tuple(ids), (), (5,)) for ids in prompts])
+    longest = max(map(len, prompts))
+    if passes == 1 or engine.model.config.model_type == "gemma3_text":
+        assert read == [(5, longest)]
+    else:
+        assert read == [(1, length), (5, longest - length)]
 
 
 def test_a_bias_of_positions_is_not_forgotten() -> None:

@@ -201,6 +201,31 @@ def test_progress_is_told_with_rate_time_left_and_what_was_spent(
     assert re.fullmatch(told + r"0\.\d\d spent", lines[-1])
 
 
+def test_progress_says_why_questions_are_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SAY_EVERY", 0.1)
+    with fake_teacher.serve() as teacher:
+        pass  # nobody answers there any more
+    lines: list[str] = []
+    series = (attempts(SPEC, "full", item(number)) for number in range(9))
+    asker = {"made-up": endpoint(teacher.url, first_wait=0.5, tries=2)}
+    loop.run("full", series, 9, Store(tmp_path / "a"), asker, Budget(), 1, lines.append)
+    assert lines[0].endswith(f"; asking again ({teacher.url}: APIConnectionError)")
+
+
+def test_an_endpoint_that_has_answered_is_in_no_trouble_any_more() -> None:
+    question = next(attempts(SPEC, "full", item(0)))
+    with fake_teacher.serve(faults=[500, 500]) as teacher:
+        asker = endpoint(teacher.url, tries=2)
+        with pytest.raises(NoAnswerError):
+            asyncio.run(asker.ask(question))
+        assert asker.trouble == f"{teacher.url}: status 500"
+        asyncio.run(asker.close())
+        asyncio.run(asker.ask(question))
+        assert asker.trouble is None
+
+
 def test_an_endpoint_that_is_down_ends_the_run_and_what_was_answered_stays(tmp_path: Path) -> None:
     store = Store(tmp_path / "a.jsonl")
     with fake_teacher.serve() as teacher:

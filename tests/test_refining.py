@@ -224,9 +224,14 @@ def earnings(folder: Path, into: Path) -> list[list[float]]:
     return [earned[example.id] for example in data.subset(START)[:64]]
 
 
+@pytest.fixture(scope="module")
+def before(started: Started, tmp_path_factory: pytest.TempPathFactory) -> list[list[float]]:
+    return earnings(started.folder, tmp_path_factory.mktemp("before") / "answers")
+
+
 @pytest.mark.parametrize("scrambled", [False, True], ids=["as earned", "scrambled"])
 def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
-    started: Started, tmp_path: Path, scrambled: bool
+    started: Started, before: list[list[float]], tmp_path: Path, scrambled: bool
 ) -> None:
     seen: list[float] = []
     as_earned, coin = rewards.total, random.Random(0)
@@ -240,10 +245,7 @@ def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
             patch.setattr(rewards, "total", of_any)
         notes = train(OPTIMISE, started, tmp_path / "trained")
     assert 24 <= notes["steps"] <= 48
-    before, after = (
-        earnings(folder, tmp_path / name)
-        for name, folder in (("before", started.folder), ("after", tmp_path / "trained"))
-    )
+    after = earnings(tmp_path / "trained", tmp_path / "after")
     gain = statistics.mean(map(statistics.mean, after)) - statistics.mean(
         map(statistics.mean, before)
     )

@@ -555,7 +555,7 @@ def test_guards_that_would_learn_from_missing_traces_are_refused_before_anything
 
 
 LONGER = RECIPE.model_copy(
-    update={"n_train": 160, "sft": RECIPE.sft.model_copy(update={"epochs": 12})}
+    update={"n_train": 160, "sft": RECIPE.sft.model_copy(update={"epochs": 5})}
 )
 
 

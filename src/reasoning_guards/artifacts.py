@@ -39,8 +39,8 @@ STEP_VERSIONS = {
     "traces": 1,
     "training": 1,
     "refinement": 2,
-    "generation": 4,
-    "timing": 2,
+    "generation": 5,
+    "timing": 3,
     "probability": 1,
 }
 

@@ -66,7 +66,8 @@ def execute(chapter: str, profile: Profile, output: Path, report: Report) -> Pat
     if not source.is_file():
         known = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
         near = difflib.get_close_matches(chapter, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}."
+        there = ", ".join(known) or "none here, so go to the repository's root first"
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {there}."
         raise UnknownChapterError(f"There is no chapter {chapter!r} in notebooks/: {hint}")
     # papermill warns of each parameter a chapter does not use; ours refuse those none knows.
     logging.getLogger("papermill").setLevel(logging.ERROR)

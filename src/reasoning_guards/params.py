@@ -311,23 +311,43 @@ def load(path: Path, changes: Mapping[str, str] | None = None) -> Profile:
         changes: parameters that are to have other values, each a piece of YAML.
 
     Raises:
-        ParameterError: if the file is missing, is no flat mapping, or `check` refuses it.
+        ParameterError: if the file is missing, is no flat mapping, names a parameter twice, or
+            `check` refuses it.
     """
     try:
-        values = yaml.safe_load(path.read_text())
+        text = path.read_text()
+        values, lines = yaml.safe_load(text), _lines(text)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        there = ", ".join(sorted(file.stem for file in Path("params").glob("*.yaml"))) or "none"
+        there = ", ".join(sorted(file.stem for file in Path("params").glob("*.yaml")))
+        there = there or "none here, so go to the repository's root first"
         raise ParameterError(
             f"There is no file {path}: give the path of one, or the name of a profile in params/; "
             f"there are {there}."
         ) from None
     except yaml.YAMLError as error:
-        raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from None
+        mark = getattr(error, "problem_mark", None)
+        at = f" (line {mark.line + 1})" if mark else ""
+        raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}{at}.") from None
     if not isinstance(values, dict):
         raise ParameterError(f"{path} must hold `name: value` lines.")
-    return check(
-        values | {name: _value(name, text) for name, text in (changes or {}).items()}, str(path)
-    )
+    for name, numbers in lines.items():
+        if len(numbers) > 1:
+            raise ParameterError(
+                f"{path} gives {name!r} twice, in lines {numbers[0]} and {numbers[1]}: leave one "
+                "out."
+            )
+    given = {name: _value(name, text) for name, text in (changes or {}).items()}
+    places = {name: f"{path}, line {numbers[0]}" for name, numbers in lines.items()}
+    return check(values | given, str(path), places | dict.fromkeys(given, "what -p gives"))
+
+
+def _lines(text: str) -> dict[str, list[int]]:
+    """In which lines a YAML mapping gives each of its names."""
+    node = yaml.compose(text, yaml.SafeLoader)
+    found: dict[str, list[int]] = {}
+    for name, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        found.setdefault(str(name.value), []).append(name.start_mark.line + 1)
+    return found
 
 
 def _value(name: str, text: str) -> Any:
@@ -337,19 +357,29 @@ def _value(name: str, text: str) -> Any:
         raise ParameterError(f"The value {text!r} of {name!r} is not YAML: quote it.") from None
 
 
-def check(values: Mapping[str, Any], where: str) -> Profile:
+def check(
+    values: Mapping[str, Any], where: str, places: Mapping[str, str] | None = None
+) -> Profile:
     """The values as a profile; what is not given keeps its default.
+
+    Args:
+        values: by parameter.
+        where: all of them stand.
+        places: more precisely, by parameter.
 
     Raises:
         ParameterError: one sentence on the first thing that is wrong, with the nearest known name.
     """
+    places = places or {}
     for name in map(str, values):
         if name not in Profile.model_fields:
             begun = [known for known in Profile.model_fields if known.startswith(f"{name}_")]
             near = begun or difflib.get_close_matches(name, Profile.model_fields, n=1, cutoff=0.5)
             meant = " or ".join(map(repr, near))
             hint = f"did you mean {meant}?" if near else "see params/ for the known names."
-            raise ParameterError(f"There is no parameter {name!r} in {where}: {hint}")
+            raise ParameterError(
+                f"There is no parameter {name!r} in {places.get(name, where)}: {hint}"
+            )
     try:
         return Profile(**values)
     except ValidationError as error:
@@ -357,7 +387,8 @@ def check(values: Mapping[str, Any], where: str) -> Profile:
         why = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
             raise ParameterError(f"In {where}, {why}.") from None
+        name = str(first["loc"][0])
         raise ParameterError(
-            f"The parameter {str(first['loc'][0])!r} in {where} is {first['input']!r}: "
+            f"The parameter {name!r} in {places.get(name, where)} is {first['input']!r}: "
             f"{why[0].lower()}{why[1:]}."
         ) from None

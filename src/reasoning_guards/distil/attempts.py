@@ -4,7 +4,7 @@
 from, so the same code asks an endpoint and, later, goes through what is on disk.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,14 +50,24 @@ class Outcome:
     rounds: tuple[tuple[str, ...], ...] = ()
 
 
-def attempts(spec: Distillation, stage: Stage, item: Item) -> Generator[Question, Answer, Outcome]:
-    """Ask for a trace up to `spec.rounds` times, each time with another seed."""
+def attempts(
+    spec: Distillation,
+    stage: Stage,
+    item: Item,
+    reasons: Callable[[Candidate], tuple[str, ...]] = filters.reasons,
+) -> Generator[Question, Answer, Outcome]:
+    """Ask for a trace up to `spec.rounds` times, each time with another seed.
+
+    Args:
+        spec, stage, item: what is asked about what.
+        reasons: why a candidate is rejected, as `filters.reasons` tells or remembers.
+    """
     rounds: list[tuple[str, ...]] = []
     try:
         for attempt in range(spec.rounds):
             answer = yield question(spec, stage, item, attempt)
             candidate = as_candidate(stage, item, answer)
-            why = filters.reasons(candidate)
+            why = reasons(candidate)
             if not why and spec.judge is not None:
                 why = yield from _judged(spec, stage, item.example, candidate.trace, attempt)
             rounds.append(why)

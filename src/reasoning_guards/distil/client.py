@@ -41,12 +41,16 @@ class Endpoint:
         timeout: seconds that one answer may take.
         tries: how often a question is asked in all.
         first_wait: seconds before the second time.
+
+    Attributes:
+        trouble: why the last question is to be asked again; None once one is answered.
     """
 
     def __init__(
         self, url: str, timeout: float = 600.0, tries: int = 8, first_wait: float = 1.0
     ) -> None:
         self.url, self._timeout, self._tries, self._first_wait = url, timeout, tries, first_wait
+        self.trouble: str | None = None
         self._client: Any = None  # its connections belong to one event loop, and end with it
 
     async def ask(self, question: Question) -> Answer:
@@ -61,7 +65,7 @@ class Endpoint:
         for turn in range(self._tries):
             wait = min(self._first_wait * 2**turn, LONGEST_WAIT) * random.uniform(0.5, 1.0)
             try:
-                return await self._once(question)
+                answer = await self._once(question)
             except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
                 raise EndpointError(
                     f"The endpoint {self.url} refuses the key (status {error.status_code}): set "
@@ -82,6 +86,10 @@ class Endpoint:
                 why = type(error).__name__
             except (ValueError, KeyError, IndexError, TypeError):
                 why = "an answer that is not what the API promises"
+            else:
+                self.trouble = None
+                return answer
+            self.trouble = f"{self.url}: {why}"
             if turn < self._tries - 1:
                 await asyncio.sleep(wait)
         raise NoAnswerError(f"asked {self._tries} times; the last time: {why}")

@@ -8,7 +8,7 @@ time that is linear in the trace: patterns meet plain words, and repeat nothing 
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -88,14 +88,14 @@ def label_leak(candidate: Candidate) -> bool:
 def overthinking(candidate: Candidate) -> bool:
     """It hesitates and turns back, again and again. Paper §4.1, by regular expressions."""
     found = phrases.hesitations(candidate.trace)
-    return found >= max(HESITATIONS, HESITATIONS_PER_WORD * _count_words(candidate.trace))
+    return found >= max(HESITATIONS, HESITATIONS_PER_WORD * phrases.count(candidate.trace))
 
 
 def repetition(candidate: Candidate) -> bool:
     """A run of six words comes four times, or three tenths of all runs are repeats. Paper §4.1, by
     n-grams."""
-    words = list(phrases.words(candidate.trace))
-    runs = Counter(tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+    words = phrases.words(candidate.trace)
+    runs = Counter(zip(*(words[at:] for at in range(RUN)), strict=False))
     if not runs:
         return False
     repeats = sum(runs.values()) - len(runs)
@@ -107,23 +107,23 @@ def repetition(candidate: Candidate) -> bool:
 def too_long(candidate: Candidate) -> bool:
     """It has more words, or characters, than a guard should write. Paper §4.1: excessive verbosity;
     full traces average 300 tokens (§5.3)."""
-    return len(candidate.trace) > sentences.BLOCK or _count_words(candidate.trace) > MOST_WORDS
+    return len(candidate.trace) > sentences.BLOCK or phrases.count(candidate.trace) > MOST_WORDS
 
 
 def too_short(candidate: Candidate) -> bool:
     """It has so few words that it can hold no reason. Ours."""
-    return _count_words(candidate.trace) < FEWEST_WORDS
+    return phrases.count(candidate.trace) < FEWEST_WORDS
 
 
 def foreign_script(candidate: Candidate) -> bool:
     """It turns to a script that neither Latin is nor the judged texts have. Ours: R1-like teachers
     switch languages."""
-    letters = Counter(_scripts(candidate.trace))
+    letters = _scripts(candidate.trace)
     judged = candidate.example
     for text in (judged.prompt, judged.response or "", *(turn.text for turn in judged.dialogue)):
         if not letters.keys() - {"LATIN"}:
             return False
-        for script in set(_scripts(text)):
+        for script in _scripts(text):
             letters.pop(script, None)
     foreign = sum(count for script, count in letters.items() if script != "LATIN")
     return foreign > max(FOREIGN_LETTERS, FOREIGN_SHARE * len(candidate.trace))
@@ -139,7 +139,7 @@ def stretched(candidate: Candidate) -> bool:
     """It keeps its budget by sentences that never end. Paper §5.3, Appendix E."""
     if candidate.budget is None:
         return False
-    return _count_words(candidate.trace) > WORDS_PER_SENTENCE * candidate.budget
+    return phrases.count(candidate.trace) > WORDS_PER_SENTENCE * candidate.budget
 
 
 FILTERS: dict[str, Callable[[Candidate], bool]] = {
@@ -186,13 +186,13 @@ def _refusal(candidate: Candidate) -> bool | None:
     return candidate.example.response_refusal if candidate.refusal_line else None
 
 
-def _count_words(text: str) -> int:
-    return sum(1 for _ in phrases.words(text))
-
-
-def _scripts(text: str) -> Iterator[str]:
-    """The script of each letter."""
-    return (_script(char) for char in text if char.isalpha())
+def _scripts(text: str) -> Counter[str]:
+    """How many letters there are of each script."""
+    found: Counter[str] = Counter()
+    for char, times in Counter(text).items():
+        if char.isalpha():
+            found[_script(char)] += times
+    return found
 
 
 @cache

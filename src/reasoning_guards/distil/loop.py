@@ -30,7 +30,13 @@ answered before may refuse any number of them."""
 
 
 class Asker(Protocol):
-    """Who answers: an endpoint, or the rule teacher."""
+    """Who answers: an endpoint, or the rule teacher.
+
+    Attributes:
+        trouble: why it has to be asked again and again, if it has.
+    """
+
+    trouble: str | None
 
     async def ask(self, question: Question) -> Answer:
         """The answer.
@@ -220,8 +226,10 @@ class _Loop:
         left = f"{(self._total - done) / rate / 60:,.0f} min left" if done else "no estimate yet"
         states = ", ".join(f"{count:,} {state}" for state, count in self._run.states.items())
         budget = self._budget
+        troubles = [asker.trouble for asker in self._askers.values() if asker.trouble]
         return (
             f"{self._name}: {done:,} of {self._total:,} ({states or 'none yet'}), "
             f"{rate:.1f}/s, {left}; {budget.answers:,} answers, {budget.spent_tokens:,} tokens, "
             f"{budget.spent:,.2f} spent"
+            + "".join(f"; asking again ({trouble})" for trouble in troubles)
         )

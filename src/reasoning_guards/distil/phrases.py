@@ -5,7 +5,6 @@ of them take time that is linear in the text. They are ours, set on invented tra
 """
 
 import re
-from collections.abc import Iterator
 
 _WORD = re.compile(r"[^\W_]++")
 _WORD_OR_END = re.compile(r"[^\W_]++|[.!?;]")
@@ -48,9 +47,14 @@ _HESITATION = _phrases(
 )
 
 
-def words(text: str) -> Iterator[str]:
+def words(text: str) -> list[str]:
     """The words in lower case: runs of letters and digits."""
-    return (match[0].lower() for match in _WORD.finditer(text))
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def count(text: str) -> int:
+    """How many words there are."""
+    return len(_WORD.findall(text))
 
 
 def speaks_of_labels(text: str) -> bool:
@@ -60,9 +64,9 @@ def speaks_of_labels(text: str) -> bool:
 
 def hesitations(text: str) -> int:
     """How often it hesitates or turns back."""
-    return sum(1 for _ in _HESITATION.finditer(_plain(text)))
+    return len(_HESITATION.findall(_plain(text)))
 
 
 def _plain(text: str) -> str:
     """The words in lower case and the ends of sentences, a space between each two."""
-    return " ".join(match[0].lower() for match in _WORD_OR_END.finditer(text))
+    return " ".join(_WORD_OR_END.findall(text)).lower()

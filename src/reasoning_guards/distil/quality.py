@@ -107,8 +107,8 @@ def names_annotated(trace: str, annotated: Sequence[str]) -> bool | None:
 
 def cites(example: Example, trace: str) -> bool:
     """Whether it repeats three words of the judged texts in a row, or two that are long."""
-    words = list(phrases.words(trace))
-    judged = [list(phrases.words(text)) for text in (example.prompt, example.response or "")]
+    words = phrases.words(trace)
+    judged = [phrases.words(text) for text in (example.prompt, example.response or "")]
     for length, least in ((_QUOTED_WORDS, 1), (2, _LONG)):
         runs = {run for text in judged for run in _runs(text, length, least)}
         if runs & set(_runs(words, length, least)):

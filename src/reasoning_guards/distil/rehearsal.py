@@ -49,6 +49,8 @@ class RuleTeacher:
         rate: of each failure.
     """
 
+    trouble: str | None = None
+
     def __init__(self, rate: float) -> None:
         self._rate = rate
 

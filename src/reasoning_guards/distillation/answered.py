@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reasoning_guards import resources
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.distil import loop
+from reasoning_guards.distil import filters, loop
 from reasoning_guards.distil.answers import Answer
 from reasoning_guards.distil.attempts import Item, Outcome, attempts, question
 from reasoning_guards.distil.rehearsal import NAME as RULE
@@ -16,6 +17,9 @@ from reasoning_guards.distillation.sources import Source, sources, spec
 from reasoning_guards.examples import Example
 from reasoning_guards.params import Profile
 from reasoning_guards.synthetic import corpora
+
+# A chapter asks many times over what became of an example: for its counts, each budget, the judge.
+_reasons = lru_cache(maxsize=1 << 15)(filters.reasons)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def items(wanted: Distillation, source: Source, stage: Stage, answers: Store) ->
 
 def outcome(wanted: Distillation, stage: Stage, item: Item, answers: Store) -> Outcome:
     """What became of an example; "unfinished" if its next answer is not there."""
-    ended = loop.replay(attempts(wanted, stage, item), answers)
+    ended = loop.replay(attempts(wanted, stage, item, _reasons), answers)
     return ended or Outcome(item.example.id, "unfinished")
 
 

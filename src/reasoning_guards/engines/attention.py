@@ -9,6 +9,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 NAME = "sdpa_of_groups"
+FEW = 64  # positions; with more of them it is their mask that would be large
 
 
 def of_groups(
@@ -20,11 +21,10 @@ def of_groups(
     scaling: float | None = None,
     **given: Any,
 ) -> tuple[torch.Tensor, None]:
-    """As transformers' "sdpa", but for a step of one token.
+    """As transformers' "sdpa", but for steps of one or a few tokens after others.
 
     There keys and values are copied for each of the query heads that share them, and so the whole
-    cache at every step. Here the heads of a group take the place of positions: one token's queries
-    are not masked from each other, whichever heads they are of.
+    cache at every step. Here the heads of a group follow each other as positions would.
 
     Args:
         module: the layer.
@@ -39,19 +39,22 @@ def of_groups(
     """
     rows, heads, positions, width = query.shape
     shared = heads // key.shape[1]
-    if positions > 1 or shared == 1 or given.get("position_bias") is not None:
+    alone = attention_mask is None and positions > 1  # each sees those before it
+    if alone or positions > FEW or shared == 1 or given.get("position_bias") is not None:
         found: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **given
         )
         return found
+    if positions > 1:
+        attention_mask = attention_mask.repeat(1, 1, shared, 1)  # type: ignore[union-attr]
     seen = scaled_dot_product_attention(
-        query.reshape(rows, key.shape[1], shared, width),
+        query.reshape(rows, key.shape[1], shared * positions, width),
         key,
         value,
         attn_mask=attention_mask,
         scale=scaling,
     )
-    return seen.reshape(rows, 1, heads, -1), None
+    return seen.reshape(rows, heads, positions, -1).transpose(1, 2), None
 
 
 def use(model: Any) -> None:

@@ -1,5 +1,6 @@
 """A cache of keys and values with room for what is written next."""
 
+from copy import copy
 from typing import Any
 
 import torch
@@ -12,13 +13,19 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
     """A layer's keys and values, to which a token is added without copying those before it.
 
     Transformers' own layer puts the old and the new together anew at every step.
+
+    Args:
+        keys, values: of the tokens before, shape (rows, heads, tokens, width).
+        copies: of each row, which follow each other.
     """
 
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, copies: int = 1) -> None:
         super().__init__()
         self.lazy_initialization(keys, values)
-        self.keys, self.values = keys, values
-        self._held: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._held: tuple[torch.Tensor, torch.Tensor] | None
+        self._held = _with_room(keys, copies), _with_room(values, copies)
+        there = keys.shape[-2]
+        self.keys, self.values = (held[:, :, :there] for held in self._held)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -26,7 +33,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         """Add some tokens' keys and values, shape (rows, heads, tokens, width); all of them."""
         there, new = self.keys.shape[-2], key_states.shape[-2]
         if self._held is None or there + new > self._held[0].shape[-2]:
-            self._held = _with_room(self.keys, new), _with_room(self.values, new)
+            self._held = _with_room(self.keys, 1, new), _with_room(self.values, 1, new)
         for held, states in zip(self._held, (key_states, value_states), strict=True):
             held[:, :, there : there + new] = states
         self.keys, self.values = (held[:, :, : there + new] for held in self._held)
@@ -38,17 +45,37 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self._held = None
 
 
-def _with_room(states: torch.Tensor, new: int) -> torch.Tensor:
+def _with_room(states: torch.Tensor, copies: int, new: int = 0) -> torch.Tensor:
     rows, heads, there, width = states.shape
-    held = states.new_empty(rows, heads, there + new + ROOM, width)
-    held[:, :, :there] = states
-    return held
+    held = states.new_empty(rows, copies, heads, there + new + ROOM, width)
+    held[..., :there, :] = states[:, None]
+    return held.flatten(0, 1)
 
 
-def with_room(cache: Any) -> Any:
-    """The cache of a prompt that was read, for writing; layers that forget tokens stay as is."""
-    cache.layers = [
-        RoomyLayer(layer.keys, layer.values) if type(layer) is DynamicLayer else layer
-        for layer in cache.layers
-    ]
+def forgets(cache: Any) -> bool:
+    """Whether a layer forgets tokens that are further back than its window."""
+    return any(type(layer) is not DynamicLayer for layer in cache.layers)
+
+
+def with_room(cache: Any, copies: int = 1) -> Any:
+    """The cache of prompts that were read, for writing so many answers to each, row by row.
+
+    Layers that forget tokens stay as they are, but for the copies.
+    """
+    for place, layer in enumerate(cache.layers):
+        if type(layer) is DynamicLayer:
+            cache.layers[place] = RoomyLayer(layer.keys, layer.values, copies)
+        elif copies > 1:
+            layer.batch_repeat_interleave(copies)
     return cache
+
+
+def branch(cache: Any) -> Any:
+    """The same tokens, for one of several things that may follow: what it is given, it alone has.
+
+    Of layers with room, all branches write to the same place, so one must be done with before the
+    next is begun.
+    """
+    apart = copy(cache)
+    apart.layers = [copy(layer) for layer in cache.layers]
+    return apart

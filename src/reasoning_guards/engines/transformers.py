@@ -1,22 +1,29 @@
 """Batched generation with `transformers`, whose answers do not depend on the batch."""
 
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
+from transformers import (
+    DynamicCache,
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from reasoning_guards import backbones, chat
 from reasoning_guards.engines import Answer, Question, Request, attention
-from reasoning_guards.engines.cache import with_room
+from reasoning_guards.engines.cache import branch, forgets, with_room
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
 
 # Rows that have ended are taken out of the batch once they are this share of it: each time costs a
 # copy of the cache.
 ENDED_SHARE = 0.2
+# What a batch's prompts begin with is read once if it has so many tokens: that is a pass more.
+SHARED_LEAST = 16
 
 
 def draw(scores: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
@@ -50,6 +57,8 @@ class TransformersEngine:
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.ends = chat.end_ids(self.tokenizer, model.generation_config.eos_token_id)
+        # A window of attention counts padding too, which stands before nothing but whole prompts.
+        self.keeps_all = not forgets(DynamicCache(config=model.config))
         self.batch = resources.generate_batch
 
     def answer(
@@ -83,40 +92,81 @@ class TransformersEngine:
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _read(self, runs: list[list[Question]]) -> list[list[list[float]]]:
-        """What `read` gives of some prompts' questions: prompts in one pass, leads in a second."""
-        device = self.model.device
-        prompts = self._padded([list(run[0].prompt) for run in runs], "left")
-        seen = prompts["attention_mask"]
+        """What `read` gives of some prompts' questions."""
+        scores, cache, seen = self._see([list(run[0].prompt) for run in runs])
+        cache = with_room(cache)
+        found: list[list[list[float]]] = [[] for _ in runs]
+        # The first questions of all prompts, then the second: a prompt with fewer repeats its last.
+        for turn in range(max(map(len, runs))):
+            asked = [run[min(turn, len(run) - 1)] for run in runs]
+            known = self._after(scores, branch(cache), seen, asked).double().log_softmax(-1).cpu()
+            for row, (run, question) in enumerate(zip(runs, asked, strict=True)):
+                if turn < len(run):
+                    found[row].append(known[row, list(question.tokens)].tolist())
+        return found
+
+    def _after(
+        self, scores: torch.Tensor, cache: Any, seen: torch.Tensor, asked: list[Question]
+    ) -> torch.Tensor:
+        """The next token's logits after each prompt and its question's lead.
+
+        Args:
+            scores, cache, seen: of the prompts, as `_see` gives them.
+            asked: a question about each prompt.
+
+        Returns:
+            Shape (prompts, vocabulary).
+        """
+        if not any(question.lead for question in asked):
+            return scores
+        # A lead of no tokens is given one, so that no row is empty, and is not looked at.
+        leads = self._padded([list(each.lead) or [self.ends[0]] for each in asked], "right")
+        mask = torch.cat([seen, leads["attention_mask"]], -1)
         output = self.model(
-            **prompts,
-            position_ids=(seen.cumsum(-1) - 1).clamp(min=0),
+            input_ids=leads["input_ids"],
+            attention_mask=mask,
+            position_ids=(mask.cumsum(-1) - 1)[:, seen.shape[1] :],
+            past_key_values=cache,
+            use_cache=True,
+        )
+        last = leads["attention_mask"].sum(-1) - 1
+        led = output.logits[torch.arange(len(asked), device=last.device), last]
+        empty = torch.tensor([not question.lead for question in asked], device=last.device)
+        return torch.where(empty[:, None], scores, led)
+
+    def _see(self, prompts: list[list[int]]) -> tuple[torch.Tensor, Any, torch.Tensor]:
+        """Read prompts, and what all of them begin with, as a policy, once.
+
+        Returns:
+            The next token's logits, shape (prompts, vocabulary); the cache; where it holds tokens
+            of the prompt and where padding, shape (prompts, positions).
+        """
+        begun, cache = self._alike(prompts), None
+        if begun:
+            begin = torch.tensor([prompts[0][:begun]], device=self.model.device)
+            cache = self.model(input_ids=begin, use_cache=True, logits_to_keep=1).past_key_values
+            cache.batch_repeat_interleave(len(prompts))
+        rest = self._padded([ids[begun:] for ids in prompts], "left")
+        there = rest["attention_mask"]
+        seen = torch.cat([there.new_ones(len(prompts), begun), there], -1)
+        output = self.model(
+            input_ids=rest["input_ids"],
+            attention_mask=seen,
+            position_ids=(seen.cumsum(-1) - 1).clamp(min=0)[:, begun:],
+            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         )
-        widest = max(map(len, runs))
-        # As many rows for each prompt; those beyond its questions repeat its last one.
-        asked = [run[min(row, len(run) - 1)] for run in runs for row in range(widest)]
-        scores = output.logits[:, -1].repeat_interleave(widest, 0)
-        if any(question.lead for question in asked):
-            cache = output.past_key_values
-            cache.batch_repeat_interleave(widest)
-            # A lead of no tokens is given one, so that no row is empty, and is not looked at.
-            leads = self._padded([list(q.lead) or [self.ends[0]] for q in asked], "right")
-            mask = torch.cat([seen.repeat_interleave(widest, 0), leads["attention_mask"]], -1)
-            output = self.model(
-                input_ids=leads["input_ids"],
-                attention_mask=mask,
-                position_ids=(mask.cumsum(-1) - 1).clamp(min=0)[:, seen.shape[1] :],
-                past_key_values=cache,
-                use_cache=True,
-            )
-            last = leads["attention_mask"].sum(-1) - 1
-            led = output.logits[torch.arange(len(asked), device=device), last]
-            empty = torch.tensor([not question.lead for question in asked], device=device)
-            scores = torch.where(empty[:, None], scores, led)
-        known = scores.double().log_softmax(-1).cpu()
-        values = [known[row, list(question.tokens)].tolist() for row, question in enumerate(asked)]
-        return [values[n * widest : n * widest + len(run)] for n, run in enumerate(runs)]
+        return output.logits[:, -1], output.past_key_values, seen
+
+    def _alike(self, prompts: list[list[int]]) -> int:
+        """How many tokens of these prompts are to be read once for all of them."""
+        if len(prompts) == 1 or not self.keeps_all:
+            return 0
+        # Of each prompt a token is left to be read.
+        places = zip(*(ids[:-1] for ids in prompts), strict=False)
+        alike = sum(1 for _ in takewhile(lambda place: len(set(place)) == 1, places))
+        return alike if alike >= SHARED_LEAST else 0
 
     def _padded(self, rows: list[list[int]], side: str) -> Any:
         return self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(
@@ -131,18 +181,9 @@ class TransformersEngine:
         that have ended until the longest has: for answers of mixed length that is twice the work.
         """
         count, device = decoding.generations, self.model.device
-        padded = self._padded([request.prompt for request in batch], "left")
-        seen = padded["attention_mask"]
-        output = self.model(
-            **padded,
-            position_ids=(seen.cumsum(-1) - 1).clamp(min=0),
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        cache = output.past_key_values
-        cache.batch_repeat_interleave(count)
-        cache = with_room(cache)
-        scores = output.logits[:, -1].repeat_interleave(count, 0)
+        scores, cache, seen = self._see([request.prompt for request in batch])
+        cache = with_room(cache, count)
+        scores = scores.repeat_interleave(count, 0)
         seen = seen.repeat_interleave(count, 0)
         pick = self._picker(batch, decoding)
         ends = torch.tensor(self.ends, device=device)
