@@ -164,7 +164,7 @@ MUTATIONS = (
     Mutation(
         "padding counts among the tokens of a window",
         "engines/transformers.py",
-        "not forgets(DynamicCache(config=model.config))",
+        "not has_windows(model)",
         "True",
         "test_decoding.py",
     ),
@@ -173,6 +173,20 @@ MUTATIONS = (
         "engines/cache.py",
         "    apart.layers = [copy(layer) for layer in cache.layers]\n",
         "",
+        "test_decoding.py",
+    ),
+    Mutation(
+        "positions of one head are masked as those of another",
+        "engines/attention.py",
+        ".repeat(1, 1, shared, 1)",
+        ".repeat_interleave(shared, 2)",
+        "test_decoding.py",
+    ),
+    Mutation(
+        "nothing of a prompt is left that another begins with",
+        "engines/transformers.py",
+        "*(ids[:-1] for ids in prompts)",
+        "*prompts",
         "test_decoding.py",
     ),
     Mutation(

@@ -137,6 +137,14 @@ def test_guards_of_the_other_set_are_not_asked_for_refusals_it_does_not_label():
             assert guard.backbone.refusal_line != name.startswith("aegis_")
 
 
+def test_guards_that_the_claim_on_distributions_compares_have_all_seeds():
+    study = chapters.rq7_prompt_distribution(EMBEDDED)
+    seeds = {name: len(variant.guards) for name, variant in study.variants.items()}
+    full = {"nr", "r_full", "aegis_r_full"}
+    assert {name for name, count in seeds.items() if count == len(EMBEDDED.seeds)} == full
+    assert {count for name, count in seeds.items() if name not in full} == {EMBEDDED.control_seeds}
+
+
 def test_what_is_said_to_vary_the_policies_is_of_the_embedded_world_alone():
     assert "varied_r" in chapters.rq8_custom_policies(EMBEDDED).variants
     assert "varied_r" not in chapters.rq8_custom_policies(HUB).variants

@@ -13,6 +13,8 @@ import torch
 from transformers import (
     Gemma3ForCausalLM,
     Gemma3TextConfig,
+    Lfm2Config,
+    Lfm2ForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     Qwen3Config,
@@ -22,7 +24,7 @@ from transformers.integrations import sdpa_attention
 
 from reasoning_guards import engines
 from reasoning_guards.engines import Question, Request, attention
-from reasoning_guards.engines.cache import ROOM, branch, with_room
+from reasoning_guards.engines.cache import ROOM, OtherStateError, branch, has_windows, with_room
 from reasoning_guards.engines.transformers import SHARED_LEAST
 from reasoning_guards.recipes import Backbone, Decoding
 from reasoning_guards.resources import Resources
@@ -150,6 +152,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 BEGIN = [3 + place % 30 for place in range(SHARED_LEAST)]
 PROMPTS = [[*BEGIN, 40 + row // 2, *range(50, 50 + 2 * row)] for row in range(5)]
+PROMPTS.insert(2, PROMPTS[1])
 ASKED = [
     Question(tuple(ids), tuple(range(70, 70 + lead)), (5, 6))
     for row, ids in enumerate(PROMPTS)
@@ -162,7 +165,7 @@ def loaded(folder: Path, batch: int) -> Any:
     return engines.load("transformers", Backbone(name=str(folder)), None, 512, resources)
 
 
-@pytest.mark.parametrize("count", [2, 5])  # of two, the second begins with all of the first
+@pytest.mark.parametrize("count", [2, 6])  # of two, the second begins with all of the first
 def test_prompts_that_begin_alike_are_answered_and_read_as_each_alone(
     folder: Path, count: int
 ) -> None:
@@ -192,11 +195,18 @@ def test_what_prompts_begin_with_is_read_once_unless_a_window_would_count_paddin
     )
     prompts = [ids[SHARED_LEAST - length :] for ids in PROMPTS]
     engine.read([Question(tuple(ids), (), (5,)) for ids in prompts])
-    longest = max(map(len, prompts))
+    longest = max(map(len, prompts))  # of five: the same prompt is read once in any case
     if passes == 1 or engine.model.config.model_type == "gemma3_text":
         assert read == [(5, longest)]
     else:
         assert read == [(1, length), (5, longest - length)]
+
+
+def test_a_model_with_a_state_that_is_overwritten_is_refused() -> None:
+    layers = ["conv", "full_attention"]
+    model = Lfm2ForCausalLM(Lfm2Config(**SHAPE, num_key_value_heads=2, layer_types=layers))
+    with pytest.raises(OtherStateError, match=r"lfm2 has \w+: use -p engine vllm"):
+        has_windows(model)
 
 
 def test_a_bias_of_positions_is_not_forgotten() -> None:

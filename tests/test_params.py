@@ -173,7 +173,7 @@ def test_a_missing_profile_is_answered_with_those_there_are(tmp_path, monkeypatc
 def test_what_is_wrong_with_a_change_is_not_looked_for_in_the_file(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("n_train: 8")
-    with pytest.raises(ParameterError, match="'n_train' in what -p gives is 0"):
+    with pytest.raises(ParameterError, match="'n_train' in the changes by -p is 0"):
         params.load(path, {"n_train": "0"})
 
 
@@ -187,7 +187,7 @@ def test_what_is_wrong_with_a_change_is_not_looked_for_in_the_file(tmp_path):
         ("# first\nn_trian: 5", r"'n_trian' in .*odd\.yaml, line 2: did you mean"),
         ("seeds: [0]\n\nn_train: 0", r"'n_train' in .*odd\.yaml, line 3 is 0: "),
         ("profile: a\nn_train: [\nseeds: [0]", r"is not YAML: .* \(line \d\)"),
-        ("n_train: 8\nseeds: [0]\nn_train: 9", "gives 'n_train' twice, in lines 1 and 3"),
+        ("n_train: 8\nseeds: [0]\nn_train: 9", "gives 'n_train' in lines 1 and 3: leave"),
     ],
 )
 def test_a_file_that_is_no_profile_is_refused_by_its_path(tmp_path, text, why):

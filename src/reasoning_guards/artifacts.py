@@ -40,7 +40,7 @@ STEP_VERSIONS = {
     "training": 1,
     "refinement": 2,
     "generation": 5,
-    "timing": 3,
+    "timing": 2,
     "probability": 1,
 }
 

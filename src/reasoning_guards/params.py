@@ -333,12 +333,12 @@ def load(path: Path, changes: Mapping[str, str] | None = None) -> Profile:
     for name, numbers in lines.items():
         if len(numbers) > 1:
             raise ParameterError(
-                f"{path} gives {name!r} twice, in lines {numbers[0]} and {numbers[1]}: leave one "
-                "out."
+                f"{path} gives {name!r} in lines {' and '.join(map(str, numbers))}: leave all but "
+                "one out."
             )
     given = {name: _value(name, text) for name, text in (changes or {}).items()}
     places = {name: f"{path}, line {numbers[0]}" for name, numbers in lines.items()}
-    return check(values | given, str(path), places | dict.fromkeys(given, "what -p gives"))
+    return check(values | given, str(path), places | dict.fromkeys(given, "the changes by -p"))
 
 
 def _lines(text: str) -> dict[str, list[int]]:

@@ -19,10 +19,12 @@ from reasoning_guards.study import Study
 
 BOUNDS = "regression_bounds.csv"
 LEARNT = Profile(
-    n_train=240,
+    n_train=640,
+    batch_size=16,
     epochs_reasoning=6,
-    epochs_non_reasoning=8,
-    learning_rate_non_reasoning=1e-3,
+    epochs_non_reasoning=12,
+    learning_rate_reasoning=8e-3,
+    learning_rate_non_reasoning=2e-3,
     max_new_tokens_reasoning=200,
     eval_examples=40,
 )

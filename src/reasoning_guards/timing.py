@@ -17,7 +17,7 @@ from reasoning_guards.recipes import Generation, Timing
 
 ROWS = "timings.jsonl"
 WARM_UP = 4  # requests that are answered before the clock is started
-ALONE = 6  # requests that are answered one at a time, for their latency
+ALONE = 10  # requests that are answered one at a time, for their latency
 
 
 def measure(

@@ -16,10 +16,13 @@ def rq7_prompt_distribution(profile: Profile) -> Study:
     for prefix, said, own in (("", "", profile), ("aegis_", ", other set", on_other_set(profile))):
         own_few, cells = fewer(own), benchmarks.scored(own)
         size = profile.sizes[-1]
-        beside = own_few if prefix else own  # NR of the first set is other chapters' too
         full, one = traced(profile), traced(profile, 1)
         variants += [
-            Variant(f"{prefix}nr", f"NR{said}", guards(beside, None), "non-reasoning", cells),
+            # Of the profile's own set other chapters have it with all seeds.
+            Variant(
+                f"{prefix}nr", f"NR{said}", guards(own_few if prefix else own, None),
+                "non-reasoning", cells,
+            ),
             Variant(f"{prefix}r_full", f"R (full){said}", guards(own, full), "reasoning", cells),
             Variant(
                 f"{prefix}nr_5k", f"NR ({size}){said}",

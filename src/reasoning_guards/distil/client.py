@@ -43,7 +43,7 @@ class Endpoint:
         first_wait: seconds before the second time.
 
     Attributes:
-        trouble: why the last question is to be asked again; None once one is answered.
+        trouble: the last failure that a question is asked again after; None once one is answered.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Endpoint:
                 ) from None
             except openai.APIStatusError as error:
                 if error.status_code not in (408, 409, 429) and error.status_code < 500:
+                    self.trouble = None
                     why = f"refused with status {error.status_code}"
                     raise NoAnswerError(why, refused=True) from None
                 why = f"status {error.status_code}"

@@ -33,7 +33,7 @@ class Asker(Protocol):
     """Who answers: an endpoint, or the rule teacher.
 
     Attributes:
-        trouble: why it has to be asked again and again, if it has.
+        trouble: its last failure, if nothing was answered since.
     """
 
     trouble: str | None
@@ -231,5 +231,5 @@ class _Loop:
             f"{self._name}: {done:,} of {self._total:,} ({states or 'none yet'}), "
             f"{rate:.1f}/s, {left}; {budget.answers:,} answers, {budget.spent_tokens:,} tokens, "
             f"{budget.spent:,.2f} spent"
-            + "".join(f"; asking again ({trouble})" for trouble in troubles)
+            + "".join(f"; last failure: {trouble}" for trouble in troubles)
         )

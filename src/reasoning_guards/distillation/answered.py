@@ -19,6 +19,7 @@ from reasoning_guards.params import Profile
 from reasoning_guards.synthetic import corpora
 
 # A chapter asks many times over what became of an example: for its counts, each budget, the judge.
+# So many are all of the embedded world's; of a larger set nothing is found again, and little lost.
 _reasons = lru_cache(maxsize=1 << 15)(filters.reasons)
 
 

@@ -30,7 +30,8 @@ def of_groups(
         module: the layer.
         query: shape (rows, heads, positions, width).
         key, value: shape (rows, heads of keys, tokens, width).
-        attention_mask: what each position sees, shape (rows, 1, positions, tokens); None for all.
+        attention_mask: what each position sees, shape (rows, 1, positions, tokens); without one
+            a single position sees all tokens, and of several each those up to its own.
         scaling: of the products.
         given: what else a layer passes on.
 
@@ -39,8 +40,8 @@ def of_groups(
     """
     rows, heads, positions, width = query.shape
     shared = heads // key.shape[1]
-    alone = attention_mask is None and positions > 1  # each sees those before it
-    if alone or positions > FEW or shared == 1 or given.get("position_bias") is not None:
+    causal = attention_mask is None and positions > 1
+    if causal or positions > FEW or shared == 1 or given.get("position_bias") is not None:
         found: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **given
         )

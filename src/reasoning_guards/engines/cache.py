@@ -4,9 +4,16 @@ from copy import copy
 from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicLayer
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from reasoning_guards.errors import UserError
 
 ROOM = 64  # tokens that are made room for at a time
+
+
+class OtherStateError(UserError):
+    """A model keeps something else of what it has read than keys and values."""
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]
@@ -52,9 +59,19 @@ def _with_room(states: torch.Tensor, copies: int, new: int = 0) -> torch.Tensor:
     return held.flatten(0, 1)
 
 
-def forgets(cache: Any) -> bool:
-    """Whether a layer forgets tokens that are further back than its window."""
-    return any(type(layer) is not DynamicLayer for layer in cache.layers)
+def has_windows(model: Any) -> bool:
+    """Whether a model's layers forget tokens that are further back than a window.
+
+    Raises:
+        OtherStateError: if a layer has a state that is overwritten, as linear attention has.
+    """
+    kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
+    if others := kinds - {DynamicLayer, DynamicSlidingWindowLayer}:
+        raise OtherStateError(
+            f"The transformers engine asks models whose layers keep keys and values, and "
+            f"{model.config.model_type} has {others.pop().__name__}: use -p engine vllm."
+        )
+    return DynamicSlidingWindowLayer in kinds
 
 
 def with_room(cache: Any, copies: int = 1) -> Any:
@@ -71,10 +88,10 @@ def with_room(cache: Any, copies: int = 1) -> Any:
 
 
 def branch(cache: Any) -> Any:
-    """The same tokens, for one of several things that may follow: what it is given, it alone has.
+    """The same tokens, for one of several things that may follow; these are no part of the cache.
 
-    Of layers with room, all branches write to the same place, so one must be done with before the
-    next is begun.
+    Layers with room are written to in the same place by all branches, so an earlier one must not be
+    used any more.
     """
     apart = copy(cache)
     apart.layers = [copy(layer) for layer in cache.layers]

@@ -6,16 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import (
-    DynamicCache,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
 
 from reasoning_guards import backbones, chat
 from reasoning_guards.engines import Answer, Question, Request, attention
-from reasoning_guards.engines.cache import branch, forgets, with_room
+from reasoning_guards.engines.cache import branch, has_windows, with_room
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
 
@@ -57,8 +52,8 @@ class TransformersEngine:
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.ends = chat.end_ids(self.tokenizer, model.generation_config.eos_token_id)
-        # A window of attention counts padding too, which stands before nothing but whole prompts.
-        self.keeps_all = not forgets(DynamicCache(config=model.config))
+        # Between what prompts begin with and the rest stands padding, which a window would count.
+        self.reads_in_parts = not has_windows(model)
         self.batch = resources.generate_batch
 
     def answer(
@@ -135,7 +130,7 @@ class TransformersEngine:
         return torch.where(empty[:, None], scores, led)
 
     def _see(self, prompts: list[list[int]]) -> tuple[torch.Tensor, Any, torch.Tensor]:
-        """Read prompts, and what all of them begin with, as a policy, once.
+        """Read prompts, and what all of them begin with, such as a policy, once.
 
         Returns:
             The next token's logits, shape (prompts, vocabulary); the cache; where it holds tokens
@@ -161,7 +156,7 @@ class TransformersEngine:
 
     def _alike(self, prompts: list[list[int]]) -> int:
         """How many tokens of these prompts are to be read once for all of them."""
-        if len(prompts) == 1 or not self.keeps_all:
+        if len(prompts) == 1 or not self.reads_in_parts:
             return 0
         # Of each prompt a token is left to be read.
         places = zip(*(ids[:-1] for ids in prompts), strict=False)

@@ -173,10 +173,11 @@ def figure(study: Study, points: pd.DataFrame, judged: Mapping[str, pd.DataFrame
             color=ink.green, marker="^", linestyle="--", markersize=6, capsize=3,
             label="cascade, by share handed on",
         )  # fmt: skip
-        for point in points.itertuples():
+        # Small shares lie close to each other: above and below the line in turn, they have room.
+        for number, point in enumerate(points.itertuples()):
             axes.annotate(
-                f"{point.Share:.0%}", (point.Tokens, point.F1),
-                xytext=(4, 6), textcoords="offset points", fontsize=9.5,
+                f"{point.Share:.0%}", (point.Tokens, point.F1), xytext=(4, (6, -14)[number % 2]),
+                textcoords="offset points", fontsize=9.5,
             )  # fmt: skip
         for (name, at), colour, marker in zip(
             alone.items(), (ink.orange, ink.blue), "so", strict=True
@@ -187,7 +188,7 @@ def figure(study: Study, points: pd.DataFrame, judged: Mapping[str, pd.DataFrame
             )  # fmt: skip
         axes.set_xlabel("Tokens written per example")
         axes.set_ylabel("Safety average (mean F1)")
-        axes.legend(frameon=False, loc="best")
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.15, 1))
 
     best = points.iloc[int(points["F1"].argmax())]
     alt = (
