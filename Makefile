@@ -71,8 +71,8 @@ types: .venv/made
 test-fast: .venv/made
 	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not vllm and not sharding and not slurm and not browser'
 
-# Unit tests, the real vLLM, a strict build of the smoke book, whose study starts from an empty cache,
-# and every notebook against its stored outputs.
+# Unit tests but for those below, the real vLLM, a strict build of the smoke book, whose study starts
+# from an empty cache, and every notebook against its stored outputs.
 test:
 	@$(MAKE) --no-print-directory -j2 .venv/made .venv-vllm/made
 	REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) \

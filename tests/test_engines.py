@@ -11,10 +11,11 @@ import pytest
 import tiny_guards
 import torch
 from scipy.stats import chisquare
+from transformers import TopPLogitsWarper
 
 from reasoning_guards import backbones, engines
 from reasoning_guards.engines import Answer, Request
-from reasoning_guards.engines.transformers import draw
+from reasoning_guards.engines.transformers import PROBABLE, draw
 from reasoning_guards.recipes import Backbone, Decoding
 from reasoning_guards.resources import Resources
 
@@ -170,6 +171,18 @@ def test_the_extreme_numbers_draw_possible_tokens() -> None:
     scores = torch.randn(1000, generator=torch.Generator().manual_seed(0))
     scores[:10] = scores[-10:] = -torch.inf
     assert drawn(scores, np.array([0.0, np.nextafter(1, 0)])) == [10, 989]
+
+
+@pytest.mark.parametrize("spread", [6.0, 0.5], ids=["peaked", "flat"])
+@pytest.mark.parametrize("top_p", [0.3, 0.95])
+def test_tokens_are_drawn_from_those_that_transformers_keeps(spread: float, top_p: float) -> None:
+    scores = spread * torch.randn(200, 500, generator=torch.Generator().manual_seed(0))
+    kept = TopPLogitsWarper(top_p)(None, scores)
+    held = scores.double().softmax(-1).topk(PROBABLE).values.sum(-1) >= top_p
+    assert held.all() == (spread > 1), "both ways are taken"
+    for seed in range(20):
+        uniforms = torch.rand(200, generator=torch.Generator().manual_seed(seed)).double()
+        assert torch.equal(draw(scores, uniforms, top_p), draw(kept, uniforms))
 
 
 def first_tokens(engine: Any, decoding: Decoding) -> Counter[str]:

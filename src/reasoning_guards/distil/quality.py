@@ -97,12 +97,12 @@ def conclusions(trace: str) -> Sides:
 def names_category(example: Example, trace: str) -> bool | None:
     """Whether it names a category of the policy; None if the policy has no list of them."""
     known = categories(example.policy)
-    return any(_mentions(trace, name) for name in known) if known else None
+    return _mentions(trace, known) if known else None
 
 
 def names_annotated(trace: str, annotated: Sequence[str]) -> bool | None:
     """Whether it names a category that annotators gave; None if they gave none."""
-    return any(_mentions(trace, name) for name in annotated) if annotated else None
+    return _mentions(trace, annotated) if annotated else None
 
 
 def cites(example: Example, trace: str) -> bool:
@@ -172,9 +172,9 @@ MEASURES: dict[str, Callable[[Trace], bool | None]] = {
 """Name in tables → the measure."""
 
 
-def _mentions(trace: str, name: str) -> bool:
-    """Whether the trace has a word of the name, or one that begins as a long one does."""
-    stems = {word[:6] for word in phrases.words(name) if len(word) > _LONG - 1}
+def _mentions(trace: str, names: Sequence[str]) -> bool:
+    """Whether the trace has a word of a name, or one that begins as a long one does."""
+    stems = {word[:6] for name in names for word in phrases.words(name) if len(word) > _LONG - 1}
     return any(word[:6] in stems for word in phrases.words(trace))
 
 

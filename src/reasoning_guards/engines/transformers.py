@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
 
 from reasoning_guards import backbones, chat
 from reasoning_guards.engines import Answer, Question, Request, attention
@@ -21,7 +20,11 @@ ENDED_SHARE = 0.2
 SHARED_LEAST = 16
 
 
-def draw(scores: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+# So many tokens hold the share of top-p nearly always; to find these takes a fifth of sorting all.
+PROBABLE = 32
+
+
+def draw(scores: torch.Tensor, uniforms: torch.Tensor, top_p: float = 1.0) -> torch.Tensor:
     """Each row's next token, by inverting its cumulative distribution at a given number.
 
     With the random numbers fixed per request beforehand, an answer is the same in whatever batch,
@@ -31,11 +34,20 @@ def draw(scores: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
         scores: logits, shape (rows, vocabulary).
         uniforms: shape (rows,), in [0, 1), float64: in float32 the greatest of them would round up
             to 1, where there is no token.
+        top_p: a token is drawn only if those more probable hold less than this share.
 
     Returns:
         Token ids, shape (rows,).
     """
-    cumulative = scores.double().softmax(-1).cumsum(-1)
+    probabilities = scores.double().softmax(-1)
+    if top_p < 1:
+        best = probabilities.topk(min(PROBABLE, scores.shape[-1])).values
+        if bool((best.sum(-1) < top_p).any()):
+            best = probabilities.sort(descending=True).values
+        more_probable = best.cumsum(-1) - best
+        least = best.where(more_probable < top_p, 1.0).amin(-1, keepdim=True)
+        probabilities = probabilities.where(probabilities >= least, 0.0)
+    cumulative = probabilities.cumsum(-1)
     return (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(-1)
 
 
@@ -224,10 +236,9 @@ class TransformersEngine:
             ]
         )
         uniforms = torch.tensor(drawn, device=self.model.device)
-        warp = LogitsProcessorList(
-            [TemperatureLogitsWarper(decoding.temperature), TopPLogitsWarper(decoding.top_p)]
+        return lambda scores, rows, step: draw(
+            scores / decoding.temperature, uniforms[rows, step], decoding.top_p
         )
-        return lambda scores, rows, step: draw(warp(None, scores), uniforms[rows, step])
 
     def _answer(self, ids: list[int]) -> Answer:
         end = next((index for index, token in enumerate(ids) if token in self.ends), None)
