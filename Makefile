@@ -56,7 +56,7 @@ examine: .venv/made
 
 # The profile's datasets, for a machine without a network.
 mirror: .venv/made
-	@$(BIN)/reasoning-guards mirror --profile $(PROFILE) --to $(MIRROR)
+	@$(BIN)/reasoning-guards mirror --profile $(PROFILE) --to $(MIRROR) $(if $(EVALUATE),--evaluate)
 
 vllm: .venv-vllm/made
 

@@ -38,8 +38,13 @@ def lines(*rows: dict[str, Any]) -> bytes:
 @pytest.fixture
 def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_hub.Hub]:
     """A hub with the two datasets that the profile is made to need."""
-    needed = [one for one in access.sets(PROFILE) if one.dataset in (SIMPLE, WILD)]
-    monkeypatch.setattr(access, "sets", lambda _: needed)
+    sets = access.sets
+
+    def of_two(profile: params.Profile, *, evaluate: bool) -> list[access.Set]:
+        found = sets(profile, evaluate=evaluate)
+        return [one for one in found if one.dataset in (SIMPLE, WILD)]
+
+    monkeypatch.setattr(access, "sets", of_two)
     monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's attempts
     with fake_hub.serve(monkeypatch, tmp_path / "caches") as served:
         served.repositories = {
@@ -61,9 +66,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mirror"
 
 
-def make(folder: Path) -> list[str]:
+def make(folder: Path, profile: params.Profile = PROFILE, *, evaluate: bool = False) -> list[str]:
     said: list[str] = []
-    mirror.make(PROFILE, folder, said.append)
+    mirror.make(profile, folder, said.append, evaluate=evaluate)
     return [line.partition(": ")[2] for line in said]
 
 
@@ -89,6 +94,16 @@ def test_a_mirror_serves_everything_it_was_made_for_without_the_hub(
     assert len(datasets.load(SIMPLE, "test", "prompt", policy)) == 2
     assert datasets.commit(WILD, "main") == fake_hub.COMMIT
     assert online.asked == []
+
+
+def test_for_evaluating_released_guards_no_split_is_asked_for_that_is_trained_on(
+    online: fake_hub.Hub, folder: Path
+) -> None:
+    profile = params.load(Path(__file__).parents[1] / "params" / "gpu-eval.yaml")
+    make(folder, profile, evaluate=True)
+    assert hub.read_manifest(folder)[WILD]["rows"] == {"test": 1}
+    make(folder, profile)
+    assert hub.read_manifest(folder)[WILD]["rows"] == {"train": 3, "test": 1}
 
 
 def test_the_manifest_names_commit_rows_sizes_and_hashes_of_the_data_files(
@@ -184,8 +199,8 @@ def test_another_revision_is_fetched_and_recorded(
     make(folder)
     online.revisions["v2"] = "f" * 40
     online.repositories[SIMPLE]["test.csv"] += b"z,a,b,Cows?\n"
-    pinned = [one._replace(revision="v2") for one in access.sets(PROFILE)]
-    monkeypatch.setattr(access, "sets", lambda _: pinned)
+    pinned = [one._replace(revision="v2") for one in access.sets(PROFILE, evaluate=False)]
+    monkeypatch.setattr(access, "sets", lambda *_, **__: pinned)
     assert make(folder) == ["fetched; 4 rows", "fetched; 3 rows"]
     held = hub.read_manifest(folder)[SIMPLE]
     assert (held["revision"], held["commit"]) == ("v2", "f" * 40)
@@ -258,8 +273,11 @@ def test_a_set_of_your_own_that_is_on_the_hub_is_mirrored_with_the_others_and_it
         "labels: {prompt: {column: v, harmful: [bad], unharmful: [ok]}}\n"
     )
     name = own.adopt(described)
-    needed = [*access.sets(PROFILE), access.Set(name, "test", "main", "prompt")]
-    monkeypatch.setattr(access, "sets", lambda _: needed)
+    needed = [
+        *access.sets(PROFILE, evaluate=False),
+        access.Set(name, "test", "main", "prompt"),
+    ]
+    monkeypatch.setattr(access, "sets", lambda *_, **__: needed)
     assert make(folder)[2:] == ["fetched; 2 rows"]
     assert hub.read_manifest(folder)["me/library"]["rows"] == {"dev": 2}
     online.refusal = 500, "", ""

@@ -49,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             text = "find out whether datasets, backbones and traces can be reached"
             sub.add_argument("--check", action="store_true", help=text)
-            text = "of what `evaluate` asks, in place of what `run` and `book` make"
+        if name in ("plan", "mirror"):
+            text = "for what `evaluate` asks, in place of what `run` and `book` make"
             sub.add_argument("--evaluate", action="store_true", help=text)
         if name == "distil":
             text = "of each set, only so many examples, for a trial"
@@ -107,7 +108,7 @@ def _mirror(parsed: argparse.Namespace) -> None:
     from reasoning_guards import mirror
 
     profile = _profile(parsed)
-    mirror.make(profile, parsed.to, say)
+    mirror.make(profile, parsed.to, say, evaluate=parsed.evaluate)
 
 
 def _run(parsed: argparse.Namespace) -> None:

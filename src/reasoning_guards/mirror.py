@@ -19,7 +19,9 @@ from reasoning_guards.params import Profile
 FILES = ["*.parquet", "*.jsonl", "*.json", "*.csv", "*.gz", "README.md", "LICENSE*"]
 
 
-def make(profile: Profile, folder: Path, report: Callable[[str], None]) -> None:
+def make(
+    profile: Profile, folder: Path, report: Callable[[str], None], *, evaluate: bool = False
+) -> None:
     """Download what the profile's chapters need, or verify it where it is there.
 
     A dataset whose manifest holds is not asked for again, a changed or missing file is fetched
@@ -27,15 +29,17 @@ def make(profile: Profile, folder: Path, report: Callable[[str], None]) -> None:
     that was given up, the files that are whole stay and the others are fetched next time.
 
     Args:
+        profile: whose.
         folder: the mirror; it may hold other datasets, which stay.
         report: takes a line for each dataset.
+        evaluate: whether it is what `evaluate` needs instead, which trains nothing.
 
     Raises:
         GatedDatasetError, NotAllowedError, NotOnHubError, HubUnreachableError: from the hub.
         MissingFromMirrorError, UnreadableDatasetError: if a split is not in what was fetched.
     """
     wanted: dict[tuple[str, str], dict[str, str | None]] = {}
-    for need in access.sets(profile):
+    for need in access.sets(profile, evaluate=evaluate):
         if place := datasets.on_hub(need.dataset, need.split, need.revision):
             hub_id, config, split, revision = place
             wanted.setdefault((hub_id, revision), {})[split] = config
