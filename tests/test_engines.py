@@ -15,7 +15,7 @@ from transformers import TopPLogitsWarper
 
 from reasoning_guards import backbones, engines
 from reasoning_guards.engines import Answer, Request
-from reasoning_guards.engines.transformers import PROBABLE, draw
+from reasoning_guards.engines.sampling import PROBABLE, draw
 from reasoning_guards.recipes import Backbone, Decoding
 from reasoning_guards.resources import Resources
 

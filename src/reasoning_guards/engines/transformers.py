@@ -1,14 +1,13 @@
 """Batched generation with `transformers`, whose answers do not depend on the batch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby, takewhile
 from typing import Any
 
-import numpy as np
 import torch
 
 from reasoning_guards import backbones, chat
-from reasoning_guards.engines import Answer, Question, Request, attention
+from reasoning_guards.engines import Answer, Question, Request, attention, sampling
 from reasoning_guards.engines.cache import branch, has_windows, with_room
 from reasoning_guards.recipes import Decoding, Precision
 from reasoning_guards.resources import Resources
@@ -18,37 +17,6 @@ from reasoning_guards.resources import Resources
 ENDED_SHARE = 0.2
 # What a batch's prompts begin with is read once if it has so many tokens: that is a pass more.
 SHARED_LEAST = 16
-
-
-# So many tokens hold the share of top-p nearly always; to find these takes a fifth of sorting all.
-PROBABLE = 32
-
-
-def draw(scores: torch.Tensor, uniforms: torch.Tensor, top_p: float = 1.0) -> torch.Tensor:
-    """Each row's next token, by inverting its cumulative distribution at a given number.
-
-    With the random numbers fixed per request beforehand, an answer is the same in whatever batch,
-    order or resumed run it is drawn; the batch's shared generator would not give that.
-
-    Args:
-        scores: logits, shape (rows, vocabulary).
-        uniforms: shape (rows,), in [0, 1), float64: in float32 the greatest of them would round up
-            to 1, where there is no token.
-        top_p: a token is drawn only if those more probable hold less than this share.
-
-    Returns:
-        Token ids, shape (rows,).
-    """
-    probabilities = scores.double().softmax(-1)
-    if top_p < 1:
-        best = probabilities.topk(min(PROBABLE, scores.shape[-1])).values
-        if bool((best.sum(-1) < top_p).any()):
-            best = probabilities.sort(descending=True).values
-        more_probable = best.cumsum(-1) - best
-        least = best.where(more_probable < top_p, 1.0).amin(-1, keepdim=True)
-        probabilities = probabilities.where(probabilities >= least, 0.0)
-    cumulative = probabilities.cumsum(-1)
-    return (cumulative <= uniforms[:, None] * cumulative[:, -1:]).sum(-1)
 
 
 class TransformersEngine:
@@ -192,7 +160,7 @@ class TransformersEngine:
         cache = with_room(cache, count)
         scores = scores.repeat_interleave(count, 0)
         seen = seen.repeat_interleave(count, 0)
-        pick = self._picker(batch, decoding)
+        pick = sampling.picker(batch, decoding, device)
         ends = torch.tensor(self.ends, device=device)
         written = ends.new_full((len(scores), decoding.max_new_tokens), int(ends[0]))
         rows = torch.arange(len(scores), device=device)  # of `written`, by place in the batch
@@ -218,27 +186,6 @@ class TransformersEngine:
             scores = output.logits[:, -1]
         answers: list[list[int]] = written.tolist()
         return answers
-
-    def _picker(
-        self, batch: list[Request], decoding: Decoding
-    ) -> Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]:
-        """What chooses the next token of each row, given scores, rows and step."""
-        if decoding.temperature == 0:
-            return lambda scores, rows, step: scores.argmax(-1)
-        # One row per request and generation, one column per token.
-        drawn = np.stack(
-            [
-                np.random.default_rng(request.seed(decoding, generation)).random(
-                    decoding.max_new_tokens
-                )
-                for request in batch
-                for generation in range(decoding.generations)
-            ]
-        )
-        uniforms = torch.tensor(drawn, device=self.model.device)
-        return lambda scores, rows, step: draw(
-            scores / decoding.temperature, uniforms[rows, step], decoding.top_p
-        )
 
     def _answer(self, ids: list[int]) -> Answer:
         end = next((index for index, token in enumerate(ids) if token in self.ends), None)
