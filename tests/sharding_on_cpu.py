@@ -49,4 +49,4 @@ if __name__ == "__main__":
     else:
         state.PartialState.__init__ = _as_over_gpus
     trainer.DEFAULT_CALLBACKS.append(Killing)
-    sys.exit(rank.main())
+    rank.leave(rank.main())

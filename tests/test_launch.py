@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,15 @@ def test_a_rank_says_why_it_fails_and_leaves_no_notes(
     assert {path.name for path in tmp_path.iterdir()} >= {"failed-1.txt"}
     assert "n_train is 4001, but" in (tmp_path / "failed-1.txt").read_text()
     assert not (tmp_path / launch.NOTES).exists()
+
+
+def test_what_libraries_do_at_the_end_does_not_make_a_failure_of_a_rank_that_is_done() -> None:
+    code = (
+        "import atexit, os; from reasoning_guards.training import rank; "
+        "atexit.register(os.abort); print('done'); rank.leave(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (0, b"done\n")
 
 
 def test_a_gpu_without_room_is_a_sentence_on_what_to_change(

@@ -24,7 +24,7 @@ def rq6_difficult_samples(profile: Profile) -> Study:
     names as missing (§9).
     """
     cells = benchmarks.scored(profile)
-    full, few = (guards(each, traced(profile)) for each in (profile, fewer(profile)))
+    full = guards(profile, traced(profile))
     second = continual(profile)
     variants = [
         Variant("nr", "NR", guards(profile, None), "non-reasoning", cells),
@@ -34,11 +34,12 @@ def rq6_difficult_samples(profile: Profile) -> Study:
         ),
         Variant(
             "continual_random", "R (full), random again",
-            refined(few, second.model_copy(update={"chosen": "random"})), "reasoning", cells,
+            refined(full, second.model_copy(update={"chosen": "random"})), "reasoning", cells,
         ),
         Variant(
             "dpo", "R (full), DPO",
-            refined(few, preference(profile)), "reasoning", cells,
+            refined(guards(fewer(profile), traced(profile)), preference(profile)),
+            "reasoning", cells,
         ),
     ]  # fmt: skip
     return Study("rq6_difficult_samples", profile, {variant.name: variant for variant in variants})

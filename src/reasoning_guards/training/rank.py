@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from reasoning_guards.errors import UserError
 from reasoning_guards.training import launch
@@ -44,5 +45,16 @@ def _end_with(worker: int) -> None:
         time.sleep(0.5)
 
 
+def leave(code: int) -> NoReturn:
+    """End this process at once.
+
+    At an interpreter's own end threads of gloo have been seen to abort a process that was done, for
+    which the launcher ends the others, too.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
