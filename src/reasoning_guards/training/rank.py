@@ -48,8 +48,8 @@ def _end_with(worker: int) -> None:
 def leave(code: int) -> NoReturn:
     """End this process at once.
 
-    At an interpreter's own end threads of gloo have been seen to abort a process that was done, for
-    which the launcher ends the others, too.
+    In the interpreter's own end a process that was done has been aborted by what its libraries had
+    left running, and the launcher then ends the others, too.
     """
     sys.stdout.flush()
     sys.stderr.flush()
