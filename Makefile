@@ -54,7 +54,7 @@ distil: .venv/made
 examine: .venv/made
 	@$(BIN)/reasoning-guards examine --profile $(PROFILE)
 
-# The profile's datasets, for a machine without a network.
+# The profile's datasets, for a machine without a network; EVALUATE=1 for what `evaluate` reads alone.
 mirror: .venv/made
 	@$(BIN)/reasoning-guards mirror --profile $(PROFILE) --to $(MIRROR) $(if $(EVALUATE),--evaluate)
 
