@@ -402,9 +402,30 @@ MUTATIONS = (
     Mutation(
         "seeds not asked",
         "decisions.py",
-        "    if test.average is not None and region",
-        "    if test.average is None and region",
+        "    trained = test.average is not None or seeds",
+        "    trained = test.average is None and seeds",
         "test_decisions.py",
+    ),
+    Mutation(
+        "seeds of a measure not asked",
+        "decisions.py",
+        "    trained = test.average is not None or seeds",
+        "    trained = test.average is not None",
+        "test_decisions.py",
+    ),
+    Mutation(
+        "a measure's seeds taken apart by no guard",
+        "ranking.py",
+        "            for coefficient, mine in zip(coefficients, of_seed, strict=True)",
+        "            for coefficient, mine in zip(coefficients[:1], of_seed, strict=False)",
+        "test_ranking.py test_report_probabilities.py",
+    ),
+    Mutation(
+        "recall of no seed",
+        "report/hacking.py",
+        "        intervals.seed_contrasts(pair, (1, -1), cells, policy, recall),\n",
+        "",
+        "test_report_hacking.py",
     ),
     Mutation(
         "reasons of a shape that failed",

@@ -92,6 +92,10 @@ def around(estimate, reach=0.004, level=0.95):
     return Interval(estimate, estimate - reach, estimate + reach, reach / 2, level)
 
 
+def alone(estimate, reach=0.004, level=0.95):
+    return Measured.otherwise(around(estimate, reach, level))
+
+
 def clear(estimate, reach=0.004):
     """Measured alike whatever is done with parse failures, and with both seeds."""
     interval = around(estimate, reach)
@@ -187,7 +191,7 @@ def test_a_finding_shows_its_reasons_beside_its_verdict():
     assert assess(AVERAGE, "embedded", one, replicates=50).explained == "unclear (one run)"
     assert assess(AVERAGE, "hub", {}).explained == "not run"
     assert assess(AVERAGE, "embedded", two, replicates=50).explained == "pattern seen"
-    wide = assess_measure(load()["time_full"], "embedded", around(1.0, 1000.0))
+    wide = assess_measure(load()["time_full"], "embedded", alone(1.0, 1000.0))
     assert wide.explained == "unclear (interval)"
 
 
@@ -206,17 +210,33 @@ def test_only_an_open_claim_is_underpowered(world, interval, detectable, word):
     measured = claim(
         "direction", None, measure="seconds", stated={"low": 0.009, "high": 0.009, "unit": "F1"}
     )
-    interval = Interval(sum(interval) / 2, *interval, se=0.01, level=0.95)
-    assert assess_measure(measured, world, interval, detectable).verdict == word
+    found = Measured.otherwise(Interval(sum(interval) / 2, *interval, se=0.01, level=0.95))
+    assert assess_measure(measured, world, found, detectable).verdict == word
 
 
 def test_a_measure_is_judged_by_the_same_rule():
     length = load()["rq3_sentences"]
-    assert assess_measure(length, "hub", around(15.2, 0.5)).verdict == "reproduced"
-    assert assess_measure(length, "hub", around(40, 0.5)).verdict == "contradicted"
-    assert assess_measure(length, "embedded", around(11, 0.5)).verdict == "unclear"
-    found = assess_measure(load()["time_dual"], "hub", around(0.01, 0.01, 0.90))
+    assert assess_measure(length, "hub", alone(15.2, 0.5)).verdict == "reproduced"
+    assert assess_measure(length, "hub", alone(40, 0.5)).verdict == "contradicted"
+    assert assess_measure(length, "embedded", alone(11, 0.5)).verdict == "unclear"
+    found = assess_measure(load()["time_dual"], "hub", alone(0.01, 0.01, 0.90))
     assert (found.verdict, found.smallest_margin) == ("reproduced", pytest.approx(0.02))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "explained"),
+    [
+        ((), "pattern seen"),
+        ((0.2,), "unclear (one run)"),
+        ((0.3, 0.1), "pattern seen"),
+        ((0.5, -0.1), "unclear (seeds)"),
+        ((0.19, 0.2, 0.2, 0.21), "pattern seen"),
+        ((0.0, 0.0, 0.0, 0.8), "unclear (seeds)"),
+    ],
+)
+def test_a_measure_of_training_runs_has_to_be_borne_out_by_their_seeds(seeds, explained):
+    found = Measured.otherwise(around(0.2, 0.1), seeds)
+    assert assess_measure(load()["rq6_grpo_recall"], "embedded", found).explained == explained
 
 
 def test_an_equivalence_reports_the_margin_that_the_worst_parse_policy_would_pass():
@@ -426,12 +446,12 @@ def test_the_difference_follows_the_parse_policy_and_its_bounds_do_not():
 
 def test_no_noise_at_all_bears_out_that_there_is_little():
     noise = load()["rq1_decoding_noise"]
-    assert assess_measure(noise, "hub", Interval(0, 0, 0, 0, 0.95)).verdict == "reproduced"
+    assert assess_measure(noise, "hub", alone(0, 0)).verdict == "reproduced"
 
 
 def test_a_measure_of_another_level_is_refused():
     with pytest.raises(ValueError, match=r"time_dual asks for an interval of level 0\.9"):
-        assess_measure(load()["time_dual"], "hub", around(0.01, 0.01))
+        assess_measure(load()["time_dual"], "hub", alone(0.01, 0.01))
 
 
 def test_especially_needs_more_than_a_gain_everywhere():

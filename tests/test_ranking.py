@@ -146,3 +146,5 @@ def test_seeds_are_averaged():
     areas = [ranking.average_precision(mine, once(mine))[0] for mine in runs]
     found = ranking.bootstrap([two], [1], ranking.average_precision, 450)
     assert found.estimate == pytest.approx(np.mean(areas))
+    of_seeds = ranking.seed_contrasts([two, two], [1, -0.5], ranking.average_precision)
+    assert of_seeds == pytest.approx([area / 2 for area in areas])

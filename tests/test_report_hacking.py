@@ -88,15 +88,17 @@ def test_recall_lost_is_recall_before_minus_recall_after_and_is_what_the_claim_m
                     {
                         "cell": cell, "example": list("abcd"), "cluster": list("abcd"),
                         "generation": 0, "truth": [True, True, False, False],
-                        "predicted": pd.array([True, hit, False, True], "boolean"), "seed": 0,
+                        "predicted": pd.array([True, hit, False, True], "boolean"), "seed": seed,
                     }
                 )
                 for cell in CELLS
+                for seed, hit in enumerate(hits)
             ]
         )
-        for name, hit in (("r_5k", True), ("grpo", False))
+        for name, hits in (("r_5k", (True, True, True)), ("grpo", (False, True)))
     }  # fmt: skip
     lost = hacking.recall_lost(STUDY, frames)
-    assert lost.estimate == pytest.approx(0.5)
+    assert lost.difference.estimate == pytest.approx(0.25)
+    assert lost.seed_differences == pytest.approx((0.5, 0))
     found = STUDY.findings(frames, measures.of(STUDY, frames), detectable={})
-    assert found["rq6_grpo_recall"].difference == lost
+    assert found["rq6_grpo_recall"].measured == (lost,)

@@ -169,3 +169,16 @@ def test_nothing_is_measured_before_it_is_there(judged):
     assert measures.of(STUDY, judged) == {}
     with pytest.raises(NotRunError, match="probabilities of synthetic/meadow:prompt"):
         probabilities.read(STUDY)
+
+
+def test_claims_measure_gains_of_reasoning_with_each_seed_s_own(found, judged, monkeypatch):
+    monkeypatch.setattr(probabilities, "read", lambda study: found)
+    measured = probabilities.measures(STUDY)
+    for claim in ("probability_recall", "probability_ranking"):
+        each = measured[claim]
+        assert len(each.seed_differences) == len(PROFILE.seeds)
+        assert np.mean(each.seed_differences) == pytest.approx(each.difference.estimate)
+    only = {name: rows[rows["seed"] == 0] for name, rows in found.items()}
+    monkeypatch.setattr(probabilities, "read", lambda study: only)
+    one = STUDY.findings(judged, probabilities.measures(STUDY))
+    assert one["probability_ranking"].explained == "unclear (one run)"

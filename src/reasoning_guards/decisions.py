@@ -102,22 +102,23 @@ def assess(
 
 
 def assess_measure(
-    claim: Claim, world: World, measured: Interval, detectable: float | None = None
+    claim: Claim, world: World, measured: Measured, detectable: float | None = None
 ) -> Finding:
     """Judge a measure that is no average of F1 (seconds, lengths, spreads) by its claim's rule.
 
     Args:
         claim: one that names a `measure`.
         world: in whose words.
-        measured: its interval, of the level `claim.region()` asks for.
+        measured: its interval, of the level `claim.region()` asks for; and where training runs
+            were measured, each one's value.
         detectable: the smallest effect that the measurement can detect, if known.
 
     Raises:
         ValueError: the interval is of another level.
     """
-    if measured.level != claim.region().level:
+    if measured.difference.level != claim.region().level:
         raise ValueError(f"{claim.id} asks for an interval of level {claim.region().level}.")
-    return _finding(claim, world, [Measured(measured, measured, measured)], detectable)
+    return _finding(claim, world, [measured], detectable)
 
 
 def verdict(claim: Claim, world: World, measured: Sequence[Measured]) -> Verdict:
@@ -171,8 +172,10 @@ def _reasons(test: Test, measured: Measured) -> list[Reason]:
         found.append("unparsable answers")
     if chance is not None and region.side(chance.low, chance.high) != own:
         found.append("kappa")
-    if test.average is not None and region.seeds_side(measured.seed_differences) != own:
-        found.append("seeds" if len(measured.seed_differences) > 1 else "one run")
+    seeds = measured.seed_differences
+    trained = test.average is not None or seeds
+    if trained and region.seeds_side(seeds) != own:
+        found.append("seeds" if len(seeds) > 1 else "one run")
     return found
 
 

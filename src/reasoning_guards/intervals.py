@@ -123,8 +123,9 @@ def seed_contrasts(
     coefficients: Sequence[float],
     cells: Cells,
     policy: ParsePolicy = "wrong",
+    score: Score = f1_score,
 ) -> list[float]:
-    """The variants' average F1, each times its coefficient, for each training seed, in seed order.
+    """The variants' average scores, each times its coefficient, for each seed, in seed order.
 
     Judgements without a `seed` count as one training run.
 
@@ -137,7 +138,7 @@ def seed_contrasts(
     _require_paired(judged, ["seed", *PAIRING])
     return [
         sum(
-            coefficient * _estimate(each[each["seed"] == seed], cells, policy)
+            coefficient * _estimate(each[each["seed"] == seed], cells, policy, score)
             for coefficient, each in zip(coefficients, judged, strict=True)
         )
         for seed in sorted(judged[0]["seed"].unique())
@@ -181,8 +182,8 @@ def _require_paired(variants: Sequence[pd.DataFrame], keys: list[str]) -> None:
         )
 
 
-def _estimate(judgements: pd.DataFrame, cells: Cells, policy: ParsePolicy) -> float:
-    return float(replicate(paired([judgements], cells, policy), 0, 0)[0, 0])
+def _estimate(judgements: pd.DataFrame, cells: Cells, policy: ParsePolicy, score: Score) -> float:
+    return float(replicate(paired([judgements], cells, policy), 0, 0, score)[0, 0])
 
 
 def fewest_clusters(groups: Sequence[CountedGroup]) -> int:

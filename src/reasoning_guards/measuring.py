@@ -1,6 +1,6 @@
 """What judgements show of one test of a claim: differences, with all that a verdict rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +25,8 @@ class Measured:
             interval is of the level that the test's region asks for.
         best_case, worst_case: the same where the unparsable outputs of one side of the contrast
             count as right: the side that favours the claim, or the other.
-        seed_differences: the same for each training seed.
+        seed_differences: the same for each training seed; none where what is measured is not of
+            training runs, as the lengths of training traces are not.
         beside: the difference without the set whose examples are all harmful, on which F1 is
             degenerate; given for the safety average.
         beyond_chance: a claimed direction's difference in Cohen's kappa, which is F1 less what
@@ -38,6 +39,11 @@ class Measured:
     seed_differences: tuple[float, ...] = ()
     beside: Interval | None = None
     beyond_chance: Interval | None = None
+
+    @classmethod
+    def otherwise(cls, interval: Interval, seeds: Sequence[float] = ()) -> "Measured":
+        """What is no average of F1, and its values for each training seed where it has them."""
+        return cls(interval, interval, interval, tuple(seeds))
 
     @property
     def decisive(self) -> list[Interval]:

@@ -211,6 +211,26 @@ def bootstrap(
     return percentile(kept, level, len(names))
 
 
+def seed_contrasts(
+    variants: Sequence[pd.DataFrame], coefficients: Sequence[float], measure: Measure
+) -> list[float]:
+    """The variants' measures, each times its coefficient, for each training seed, in seed order.
+
+    Args:
+        variants: read of the same examples, with the same seeds.
+        coefficients: as `bootstrap` has them.
+        measure: what of.
+    """
+    runs = [[mine for _, mine in rows.groupby("seed")] for rows in variants]
+    return [
+        sum(
+            coefficient * float(measure(mine, np.ones((1, len(mine))))[0])
+            for coefficient, mine in zip(coefficients, of_seed, strict=True)
+        )
+        for of_seed in zip(*runs, strict=True)
+    ]
+
+
 def _combined(
     variants: Sequence[pd.DataFrame],
     coefficients: Sequence[float],

@@ -18,7 +18,7 @@ from reasoning_guards import (
 )
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example
-from reasoning_guards.intervals import Interval
+from reasoning_guards.measuring import Measured
 from reasoning_guards.params import Profile
 from reasoning_guards.power import effects
 from reasoning_guards.power.variance import Design
@@ -132,7 +132,7 @@ class Study:
     def findings(
         self,
         judged: Mapping[str, pd.DataFrame],
-        measured: Mapping[str, Interval] | None = None,
+        measured: Mapping[str, Measured] | None = None,
         detectable: Mapping[str, float] | None = None,
     ) -> dict[str, decisions.Finding]:
         """Each of this chapter's claims, tested on the judgements of the variants it names.

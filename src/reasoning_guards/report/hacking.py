@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from reasoning_guards import claims, intervals, scoring
-from reasoning_guards.intervals import Interval
+from reasoning_guards.measuring import Measured
 from reasoning_guards.report import contrasts, frames, progress
 from reasoning_guards.study import Study
 from reasoning_guards.training import rewards
@@ -104,13 +104,14 @@ def glued(study: Study, judged: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     }
 
 
-def recall_lost(study: Study, judged: Mapping[str, pd.DataFrame]) -> Interval:
+def recall_lost(study: Study, judged: Mapping[str, pd.DataFrame]) -> Measured:
     """Recall of the harmful class before GRPO minus that after it, mean over the safety cells."""
-    return intervals.bootstrap_contrast(
-        contrasts.of_shared_seeds(judged, (STARTED, TRAINED)),
-        (1, -1),
-        claims.cells("safety", study.profile.world),
-        study.profile.bootstrap_replicates,
-        policy=study.profile.parse_policy,
-        score=scoring.recall_score,
+    pair = contrasts.of_shared_seeds(judged, (STARTED, TRAINED))
+    cells, profile = claims.cells("safety", study.profile.world), study.profile
+    policy, recall = profile.parse_policy, scoring.recall_score
+    return Measured.otherwise(
+        intervals.bootstrap_contrast(
+            pair, (1, -1), cells, profile.bootstrap_replicates, policy=policy, score=recall
+        ),
+        intervals.seed_contrasts(pair, (1, -1), cells, policy, recall),
     )

@@ -8,7 +8,8 @@ import pandas as pd
 
 from reasoning_guards import artifacts, mining, recipes
 from reasoning_guards.generation import ROWS, read_rows
-from reasoning_guards.intervals import Interval, percentile
+from reasoning_guards.intervals import percentile
+from reasoning_guards.measuring import Measured
 from reasoning_guards.recipes import Backbone, Recipe
 from reasoning_guards.report import drawing, frames, provenance
 from reasoning_guards.report.drawing import Drawing, Ink
@@ -143,7 +144,7 @@ def separation(study: Study, found: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def share_always_right(study: Study, found: pd.DataFrame, level: float = 0.95) -> Interval:
+def share_always_right(study: Study, found: pd.DataFrame, level: float = 0.95) -> Measured:
     """The mean over seeds of the share judged right each time, clusters of examples drawn anew."""
     always = found.assign(always=found["right"] == answers(study))
     by_cluster = always.groupby("cluster")["always"].agg(["sum", "count"])
@@ -154,7 +155,10 @@ def share_always_right(study: Study, found: pd.DataFrame, level: float = 0.95) -
     )
     times = np.vstack([np.ones(clusters), drawn])
     shares = (times @ by_cluster["sum"].to_numpy()) / (times @ by_cluster["count"].to_numpy())
-    return percentile(shares, level, clusters)
+    return Measured.otherwise(
+        percentile(shares, level, clusters),
+        [run["always"].mean() for _, run in always.groupby("seed")],
+    )
 
 
 def _of_guard(guard: Recipe | Backbone) -> Iterable[tuple[str, int, str, bool | None]]:

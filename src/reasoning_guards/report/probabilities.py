@@ -10,6 +10,7 @@ import pandas as pd
 from reasoning_guards import artifacts, claims, generation, intervals, probability, ranking, scoring
 from reasoning_guards.chapters.equal_rates import VALIDATED
 from reasoning_guards.intervals import Interval
+from reasoning_guards.measuring import Measured
 from reasoning_guards.recipes import Probability
 from reasoning_guards.report import drawing, frames, provenance, tables
 from reasoning_guards.report.drawing import Drawing, Ink
@@ -230,13 +231,19 @@ def calibration(study: Study, found: Read, names: Sequence[str]) -> Drawing:
     return drawing.draw(plot, 4.2, "; ".join(said), pd.concat(bins), name, run, grid="both")
 
 
-def measures(study: Study) -> dict[str, Interval]:
+def measures(study: Study) -> dict[str, Measured]:
     """What the chapter's claims measure: gains of reasoning at one rate, and in ranking."""
     found = read(study)
     pair = [found[SECOND], found[FIRST]]
+    compared = {
+        "probability_recall": ranking.recall_at(RATES[0]),
+        "probability_ranking": ranking.average_precision,
+    }
     return {
-        "probability_recall": _interval(study, pair, [1, -1], ranking.recall_at(RATES[0])),
-        "probability_ranking": _interval(study, pair, [1, -1], ranking.average_precision),
+        claim: Measured.otherwise(
+            _interval(study, pair, [1, -1], of), ranking.seed_contrasts(pair, [1, -1], of)
+        )
+        for claim, of in compared.items()
     }
 
 
