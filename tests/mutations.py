@@ -407,6 +407,13 @@ MUTATIONS = (
         "test_decisions.py",
     ),
     Mutation(
+        "logits of prompts and padding",
+        "training/sft.py",
+        "    with loss.of_learnt_tokens():",
+        "    if True:",
+        "test_training.py",
+    ),
+    Mutation(
         "seeds of a measure not asked",
         "decisions.py",
         "    trained = test.average is not None or seeds",

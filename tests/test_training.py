@@ -9,7 +9,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,7 +40,7 @@ from reasoning_guards.refinements import Mined
 from reasoning_guards.resources import Resources
 from reasoning_guards.synthetic import corpora
 from reasoning_guards.synthetic import tokenizer as words
-from reasoning_guards.training import data, launch, sft, splits
+from reasoning_guards.training import data, launch, loss, sft, splits
 from reasoning_guards.worker import Builder, Job
 
 HYPERPARAMETERS = SFT(
@@ -441,6 +443,28 @@ def test_the_model_s_labels_are_the_completion_s_tokens_and_nothing_else(
             assert labels[length - 1] == tokenizer.eos_token_id
             assert labels[length:] == [-100] * (len(ids) - length)
     assert seen == set(expected)
+
+
+def test_logits_are_computed_of_completions_alone_and_losses_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trl.trainer import utils
+
+    once = HYPERPARAMETERS.model_copy(update={"epochs": 1, "batch_size": 4})
+    recipe = REASONING.model_copy(update={"n_train": 16, "sft": once})
+    kernel, positions = utils._ChunkedLogProbFunction, []
+
+    def counted(hidden: torch.Tensor, *given: Any) -> Any:
+        positions.append(len(hidden))
+        return kernel.apply(hidden, *given)
+
+    monkeypatch.setattr(utils, "_ChunkedLogProbFunction", SimpleNamespace(apply=counted))
+    learnt = sft.train(recipe, tmp_path / "learnt", Resources())
+    assert sum(positions) == learnt["completion_tokens"]
+    monkeypatch.setattr(loss, "of_learnt_tokens", nullcontext)
+    whole = sft.train(recipe, tmp_path / "whole", Resources())
+    assert sum(positions) > 2.5 * learnt["completion_tokens"]
+    assert learnt["loss"] == pytest.approx(whole["loss"], rel=1e-5)
 
 
 @pytest.mark.slow

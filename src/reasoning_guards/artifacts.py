@@ -37,7 +37,7 @@ STEP_VERSIONS = {
     "prompts": 1,
     "guards": 2,
     "traces": 1,
-    "training": 1,
+    "training": 2,
     "refinement": 2,
     "generation": 5,
     "timing": 2,
