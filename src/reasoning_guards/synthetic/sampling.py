@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import accumulate
 from random import Random
 from typing import Literal, TypeVar
 
@@ -116,9 +118,7 @@ def _answer(rng: Random, situation: Situation) -> Answer:
 
 
 def _action(rng: Random, pool: str, unseen: frozenset[Unseen]) -> Action:
-    cells = lexicon.POOLS[pool]
-    held_out = [cell for cell in cells if cell in lexicon.HELD_OUT_CELLS]
-    usual = [cell for cell in cells if cell not in lexicon.HELD_OUT_CELLS]
+    held_out, usual = _sides(pool)
     while True:
         cluster, object_class = rng.choice(held_out if "cell" in unseen and held_out else usual)
         verbs, nouns = lexicon.VERBS[cluster], lexicon.NOUNS[object_class]
@@ -129,9 +129,23 @@ def _action(rng: Random, pool: str, unseen: frozenset[Unseen]) -> Action:
             return Action(verb, noun)
 
 
+@cache
+def _sides(pool: str) -> tuple[list[lexicon.Cell], list[lexicon.Cell]]:
+    """A pool's cells that training never shows, and the others."""
+    cells = lexicon.POOLS[pool]
+    held_out = [cell for cell in cells if cell in lexicon.HELD_OUT_CELLS]
+    return held_out, [cell for cell in cells if cell not in lexicon.HELD_OUT_CELLS]
+
+
 def _frequent(rng: Random, words: tuple[str, ...]) -> str:
     """Word of rank r with a weight of 1 / r^0.7: some words are common, as in any language."""
-    return rng.choices(words, [rank**-0.7 for rank in range(1, len(words) + 1)])[0]
+    return rng.choices(words, cum_weights=_falling(len(words)))[0]
+
+
+@cache
+def _falling(ranks: int) -> list[float]:
+    """The weights of so many words, added up."""
+    return list(accumulate(rank**-0.7 for rank in range(1, ranks + 1)))
 
 
 def _side(rng: Random, words: lexicon.Words, held_out: bool) -> str:
