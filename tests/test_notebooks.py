@@ -12,6 +12,7 @@ import pytest
 
 from reasoning_guards import chapters, claims, params
 from reasoning_guards.intervals import Interval
+from reasoning_guards.measuring import Measured
 from reasoning_guards.params import Profile
 from reasoning_guards.report import contrasts, glued
 
@@ -133,7 +134,7 @@ def test_every_score_that_prose_quotes_is_glued_in_the_hub_world_too(chapter, mo
     judged = {name: made_up(variant.cells) for name, variant in study.variants.items()}
     judged |= {"always_harmful": judged["nr"], "tfidf": judged["nr"]}
     measured = {
-        claim.id: Interval(0, 0, 0, 0, claim.region().level)
+        claim.id: Measured.otherwise(Interval(0, 0, 0, 0, claim.region().level))
         for claim in claims.load().values()
         if claim.measure is not None
     }

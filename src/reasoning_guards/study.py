@@ -24,6 +24,7 @@ from reasoning_guards.power import effects
 from reasoning_guards.power.variance import Design
 from reasoning_guards.recipes import (
     Backbone,
+    Baseline,
     Cell,
     Decoding,
     Generation,
@@ -34,7 +35,6 @@ from reasoning_guards.recipes import (
     Work,
 )
 from reasoning_guards.resources import Resources
-from reasoning_guards.training import data
 
 
 @dataclass(frozen=True)
@@ -174,19 +174,27 @@ class Study:
     def trivial(self) -> dict[str, pd.DataFrame]:
         """Judgements that take no language model, one frame per row of `baselines`."""
         frames: dict[str, list[pd.DataFrame]] = {"always_harmful": [], "tfidf": []}
-        reference = self.variants["nr"]
-        for seed, guard in reference.guards.items():
-            assert isinstance(guard, Recipe)  # noqa: S101
-            learnt = data.subset(guard)
-            for cell in reference.cells:
-                shown = generation.examples(cell, self.profile.eval_examples)
-                guesses = {
-                    "always_harmful": baselines.always_harmful(shown),
-                    "tfidf": baselines.tfidf_logistic(learnt, shown, cell.task),
-                }
-                for name, predicted in guesses.items():
-                    frames[name].append(_guessed(shown, cell, predicted).assign(seed=seed))
+        asked = self.baselines()
+        for (seed, value), said in zip(asked, baselines.tfidf([v for _, v in asked]), strict=True):
+            shown = generation.examples(value.cell, value.limit)
+            guesses = {"always_harmful": baselines.always_harmful(shown), "tfidf": said}
+            for name, predicted in guesses.items():
+                frames[name].append(_guessed(shown, value.cell, predicted).assign(seed=seed))
         return {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
+
+    def baselines(self) -> list[tuple[int, Baseline]]:
+        """What the linear baseline is asked, each with its seed; nothing without the guard NR.
+
+        It learns from what NR learns from.
+        """
+        if (reference := self.variants.get("nr")) is None:
+            return []
+        return [
+            (seed, Baseline(taught=guard, cell=cell, limit=self.profile.eval_examples))
+            for seed, guard in reference.guards.items()
+            if isinstance(guard, Recipe)
+            for cell in reference.cells
+        ]
 
     def generation(self, variant: Variant, guard: Recipe | Backbone, cell: Cell) -> Generation:
         """A guard's answers to a cell, with the profile's decoding."""
