@@ -407,6 +407,13 @@ MUTATIONS = (
         "test_decisions.py",
     ),
     Mutation(
+        "a linear baseline fitted for each set",
+        "baselines.py",
+        "        alike.setdefault((value.taught, value.cell.task), [])",
+        "        alike.setdefault((value, value.cell.task), [])",
+        "test_baselines.py",
+    ),
+    Mutation(
         "logits of prompts and padding",
         "training/sft.py",
         "    with loss.of_learnt_tokens():",

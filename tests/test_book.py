@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reasoning_guards import book, staging
+from reasoning_guards import artifacts, book, staging
+from reasoning_guards.chapters import CHAPTERS
 from reasoning_guards.params import Profile
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +93,18 @@ def test_a_book_that_does_not_build_names_the_first_complaint_and_is_not_taken_f
     pages = repository / "smoke" / "pages" / "_build" / "html"
     assert (pages / "index.html").is_file()
     assert not (pages / "provenance.json").exists()
+
+
+def test_a_study_leaves_no_linear_baseline_for_its_chapters_to_fit(tmp_path, monkeypatch):
+    monkeypatch.setenv("REASONING_GUARDS_CACHE", str(tmp_path))
+    monkeypatch.setattr(book.scheduler, "run", lambda *given: None)
+    profile, said = Profile(eval_examples=2), []
+    book.run_study(profile, said.append)
+    asked = {v for chapter in CHAPTERS.values() for _, v in chapter(profile).baselines()}
+    assert all(map(artifacts.is_cached, asked))
+    assert said == [f"Fitting the linear baseline, to ask it about {len(asked)} sets ..."]
+    book.run_study(profile, said.append)
+    assert len(said) == 1
 
 
 def test_the_questions_chapters_bear_the_questions_numbers():

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from reasoning_guards import baselines, executed, finishing, onefile, scheduler, staging
+from reasoning_guards import artifacts, baselines, executed, finishing, onefile, scheduler, staging
 from reasoning_guards.chapters import CHAPTERS, benchmarks
 from reasoning_guards.distillation import asking, examining
 from reasoning_guards.errors import UserError
@@ -51,7 +51,10 @@ def run_study(profile: Profile, report: Report) -> None:
     values = [value for study in studies for value in study.values()]
     scheduler.run(values, studies[0].resources(), profile.workers, report)
     # Here and not in the chapters, which would each load what it takes and change what others read.
-    baselines.tfidf([value for study in studies for _, value in study.baselines()])
+    asked = [value for study in studies for _, value in study.baselines()]
+    if missing := {value for value in asked if not artifacts.is_cached(value)}:
+        report(f"Fitting the linear baseline, to ask it about {len(missing)} sets ...")
+        baselines.tfidf(asked)
 
 
 def execute(chapter: str, profile: Profile, output: Path, report: Report) -> Path:
