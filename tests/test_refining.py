@@ -1,6 +1,7 @@
 """Guards that go on from trained ones: their trainers learn what they are to, and nothing else."""
 
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -205,7 +206,7 @@ OPTIMISE = GroupRelative(
         prompt=1, response=1, false_positive=1, false_negative=1, form=0.2, length=0
     ),
     sft=SETTINGS.model_copy(
-        update={"epochs": 3, "learning_rate": 6e-4, "weight_decay": 0.0}
+        update={"epochs": 6, "learning_rate": 6e-4, "weight_decay": 0.0}
     ),
 )  # fmt: skip
 
@@ -244,7 +245,7 @@ def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
         if scrambled:
             patch.setattr(rewards, "total", of_any)
         notes = train(OPTIMISE, started, tmp_path / "trained")
-    assert 24 <= notes["steps"] <= 48
+    assert 48 <= notes["steps"] <= 96
     after = earnings(tmp_path / "trained", tmp_path / "after")
     gain = statistics.mean(map(statistics.mean, after)) - statistics.mean(
         map(statistics.mean, before)
@@ -257,8 +258,9 @@ def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
     divergence = logged(tmp_path / "trained", "kl")
     assert divergence[0] == pytest.approx(0, abs=1e-4), "its reference is the guard itself"
     assert statistics.mean(divergence[-10:]) > 1e-3
+    times = notes["steps"] // math.ceil(notes["steps"] / 50)  # once in two hundredths of all steps
     for metric in ("reward", "entropy", "completions/mean_length", "in_form"):
-        assert len(logged(tmp_path / "trained", metric)) == notes["steps"], metric
+        assert len(logged(tmp_path / "trained", metric)) == times, metric
     assert logged(tmp_path / "trained", "recall")  # of the steps that drew something harmful
 
 
