@@ -104,7 +104,8 @@ def test_plan_prints_the_plan_of_the_named_profile(capsys, tmp_path):
     assert " 77 " in shown
 
 
-def test_run_asks_the_scheduler_for_every_chapters_answers(capsys, monkeypatch):
+def test_run_asks_the_scheduler_for_every_chapters_answers(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("REASONING_GUARDS_CACHE", str(tmp_path))
     asked = []
     monkeypatch.setattr(
         scheduler, "run", lambda values, *rest: asked.extend(values) or rest[-1]("made")
@@ -115,7 +116,9 @@ def test_run_asks_the_scheduler_for_every_chapters_answers(capsys, monkeypatch):
         for value in chapter(Profile()).values()
     ]  # fmt: skip
     assert asked == wanted
-    assert capsys.readouterr().out == "made\n"
+    made, fitting = capsys.readouterr().out.splitlines()
+    assert made == "made"
+    assert fitting.startswith("Fitting the linear baseline")
 
 
 def test_a_parameter_is_changed_on_the_command_line_as_papermill_does(capsys):
