@@ -101,7 +101,7 @@ def test_one_class_teaches_nothing(train):
 def test_it_is_fitted_once_for_a_guard_and_a_task_and_what_it_says_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("REASONING_GUARDS_CACHE", str(tmp_path))
     study = chapters.rq1_efficacy(Profile(seeds=[0, 1], eval_examples=6))
-    values = [value for _, value in study.baselines()]
+    values = [value for _, value in study.linear_baselines()]
     fitted = []
 
     def fit(examples, task):
@@ -125,7 +125,7 @@ def test_it_is_fitted_once_for_a_guard_and_a_task_and_what_it_says_is_kept(tmp_p
 
 def test_another_subset_is_another_value():
     seeds = Profile(seeds=[0, 1], eval_examples=6)
-    values = [value for _, value in chapters.rq1_efficacy(seeds).baselines()]
+    values = [value for _, value in chapters.rq1_efficacy(seeds).linear_baselines()]
     assert len({artifacts.key(value) for value in values}) == len(values)
-    of_chapters = [chapter(seeds).baselines() for chapter in chapters.CHAPTERS.values()]
+    of_chapters = [chapter(seeds).linear_baselines() for chapter in chapters.CHAPTERS.values()]
     assert len({value for asked in of_chapters for _, value in asked}) < sum(map(len, of_chapters))

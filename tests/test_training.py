@@ -1,5 +1,6 @@
 """What a guard learns from, and that TRL trains on just that."""
 
+import gc
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -21,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from reasoning_guards import artifacts, generation, prompts, traces
+from reasoning_guards import artifacts, backbones, generation, prompts, traces
 from reasoning_guards.chapters import arms
 from reasoning_guards.engines import Answer, Request
 from reasoning_guards.examples import Example, with_random_labels
@@ -465,6 +467,24 @@ def test_logits_are_computed_of_completions_alone_and_losses_stay(
     whole = sft.train(recipe, tmp_path / "whole", Resources())
     assert sum(positions) > 2.5 * learnt["completion_tokens"]
     assert learnt["loss"] == pytest.approx(whole["loss"], rel=1e-5)
+
+
+def test_a_training_leaves_no_model_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, as_ever = [], backbones.load
+
+    def load(*given: Any) -> Any:
+        model = as_ever(*given)
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(backbones, "load", load)
+    sft._keep_libraries.cache_clear()  # as in a new process
+    once = HYPERPARAMETERS.model_copy(update={"epochs": 1})
+    sft.train(REASONING.model_copy(update={"n_train": 16, "sft": once}), tmp_path, Resources())
+    gc.collect()
+    assert [model() for model in loaded] == [None]
 
 
 @pytest.mark.slow

@@ -51,9 +51,9 @@ def run_study(profile: Profile, report: Report) -> None:
     values = [value for study in studies for value in study.values()]
     scheduler.run(values, studies[0].resources(), profile.workers, report)
     # Here and not in the chapters, which would each load what it takes and change what others read.
-    asked = [value for study in studies for _, value in study.baselines()]
-    if missing := {value for value in asked if not artifacts.is_cached(value)}:
-        report(f"Fitting the linear baseline, to ask it about {len(missing)} sets ...")
+    asked = [value for study in studies for _, value in study.linear_baselines()]
+    if not all(map(artifacts.is_cached, asked)):
+        report("Fitting the linear baseline ...")
         baselines.tfidf(asked)
 
 

@@ -174,7 +174,7 @@ class Study:
     def trivial(self) -> dict[str, pd.DataFrame]:
         """Judgements that take no language model, one frame per row of `baselines`."""
         frames: dict[str, list[pd.DataFrame]] = {"always_harmful": [], "tfidf": []}
-        asked = self.baselines()
+        asked = self.linear_baselines()
         for (seed, value), said in zip(asked, baselines.tfidf([v for _, v in asked]), strict=True):
             shown = generation.examples(value.cell, value.limit)
             guesses = {"always_harmful": baselines.always_harmful(shown), "tfidf": said}
@@ -182,7 +182,7 @@ class Study:
                 frames[name].append(_guessed(shown, value.cell, predicted).assign(seed=seed))
         return {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
 
-    def baselines(self) -> list[tuple[int, Baseline]]:
+    def linear_baselines(self) -> list[tuple[int, Baseline]]:
         """What the linear baseline is asked, each with its seed; nothing without the guard NR.
 
         It learns from what NR learns from.

@@ -142,6 +142,7 @@ def load(source: tuple[str, str | None], sft: SFT) -> Any:
     Beside adapters, which are in float32 in any case, the weights stay as they are, and may as well
     be in the precision that they are computed with.
     """
+    _keep_libraries()
     return backbones.load(*source, "float32" if sft.lora_rank is None else sft.precision)
 
 
@@ -152,7 +153,6 @@ def run(trainer: Any, source: tuple[str, str | None], folder: Path) -> Any:
     state, which holds pickles.
     """
     state = Path(trainer.args.output_dir)
-    _keep_libraries()
     with loss.of_learnt_tokens():
         result = trainer.train(resume_from_checkpoint=_last_whole_checkpoint(state))
     _save(trainer, source, folder)
@@ -167,6 +167,7 @@ def _keep_libraries() -> None:
     """Spare all that is imported by now from the collections of garbage that trainers ask for.
 
     Going through it takes a third of a second, and a process of the embedded world trains dozens.
+    Before any model is loaded: what is there now is never given back.
     """
     gc.collect()
     gc.freeze()
