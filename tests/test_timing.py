@@ -35,7 +35,7 @@ class Engine:
 
     def answer(self, requests, decoding):
         assert decoding.generations == 1
-        self.asked.append(len(requests))
+        self.asked.append([request.id for request in requests])
         for request in requests:
             self.clock.now += self.pace * (request.id not in self.known)
             self.known.add(request.id)
@@ -76,7 +76,11 @@ def test_guards_take_turns_and_only_their_answers_are_timed(timed):
         assert row["latencies"] == pytest.approx([pace] * timing.ALONE)
         assert row["tokens_out"] == 3 * 14
         assert row["tokens_in"] > 14 * 20
-    assert engines[0].asked == [timing.WARM_UP, 14, *[1] * timing.ALONE]
+    first, later = engines[0].asked, engines[8 * 3].asked
+    _, ids, *alone = first
+    assert list(map(len, first)) == [timing.WARM_UP, 14, *[1] * timing.ALONE]
+    assert alone == [[one] for one in ids[:5]]
+    assert later[2:] == [[one] for one in (ids * 2)[15:20]]  # the fourth round's
 
 
 def test_overheads_are_relative_to_nr_in_the_same_round():

@@ -48,7 +48,7 @@ STEP_VERSIONS = {
     "training": 2,
     "refinement": 2,
     "generation": 5,
-    "timing": 2,
+    "timing": 3,
     "probability": 1,
     "baselines": 1,
 }

@@ -8,6 +8,7 @@ run meanwhile.
 import json
 import time
 from collections.abc import Callable
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from reasoning_guards.recipes import Generation, Timing
 
 ROWS = "timings.jsonl"
 WARM_UP = 4  # requests that are answered before the clock is started
-ALONE = 10  # requests that are answered one at a time, for their latency
+ALONE = 5  # requests that a round answers one at a time, for their latency
 
 
 def measure(
@@ -26,8 +27,9 @@ def measure(
     """Time every guard in every round and leave `timings.jsonl`, a row per round and guard.
 
     Columns: round, asked (place in `timing.asked`), examples, seconds (for all of them at once),
-    tokens_in, tokens_out, latencies (seconds of single requests, the first of the examples). What
-    an engine keeps of prompts that it has read is dropped before each part that is timed.
+    tokens_in, tokens_out, latencies (seconds of single requests: each round goes on with the
+    examples where the last one stopped). What an engine keeps of prompts that it has read is
+    dropped before each part that is timed.
 
     Args:
         timing: who is asked what, and how often.
@@ -44,7 +46,8 @@ def measure(
             wanted = [request for request, _, _ in requests(asked, engine.tokenizer)]
             list(engine.answer(wanted[-WARM_UP:], asked.decoding))
             seconds, tokens_in, tokens_out = _timed(engine, wanted, asked)
-            latencies = [_timed(engine, [request], asked)[0] for request in wanted[:ALONE]]
+            next_ones = islice(cycle(wanted), number * ALONE, (number + 1) * ALONE)
+            latencies = [_timed(engine, [request], asked)[0] for request in next_ones]
             rows.append(
                 {
                     "round": number,

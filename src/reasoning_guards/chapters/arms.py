@@ -7,6 +7,9 @@ from reasoning_guards.chapters import benchmarks
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Backbone, Decontamination, Mix, Recipe, TraceSpec
 
+KEPT_SHARES = (0.1, 0.2, 0.5)
+"""Of the epochs of a guard that repeats few examples, after which its weights are kept as well."""
+
 
 def backbones_by_seed(profile: Profile) -> dict[int, Backbone]:
     """One per seed; the embedded world's pretrainings take turns.
@@ -53,6 +56,18 @@ def equal_steps(profile: Profile, size: int) -> Profile:
     """
     epochs = profile.epochs_reasoning * profile.sizes[-1] // size
     return changed(profile, n_train=size, epochs_reasoning=epochs)
+
+
+def repeating(profile: Profile, size: int) -> dict[int, Recipe]:
+    """Guards that learn from full traces with `equal_steps`, for each chapter that asks them.
+
+    Of those with the fewest examples the weights are kept on the way as well.
+    """
+    repeated = equal_steps(profile, size)
+    epochs = repeated.epochs_reasoning
+    on_the_way = {round(epochs * share) for share in KEPT_SHARES} - {0, epochs}
+    kept = sorted(on_the_way) if size == profile.sizes[0] else ()
+    return guards(repeated, traced(profile), kept_epochs=tuple(kept))
 
 
 def guards(

@@ -1,7 +1,7 @@
 """RQ2's study: how many examples does a reasoning guard need?"""
 
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.chapters.arms import changed, equal_steps, fewer, guards, traced
+from reasoning_guards.chapters.arms import changed, fewer, guards, repeating, traced
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study, Variant
 
@@ -31,7 +31,7 @@ def rq2_data_efficiency(profile: Profile) -> Study:
             Variant(f"nr_{name}", f"NR ({size})", direct, "non-reasoning", cells),
         ]
     for name, size in list(zip(NAMES, profile.sizes, strict=True))[:-1]:
-        repeated = guards(equal_steps(few, size), full)
+        repeated = repeating(few, size)
         label = f"R ({size}, equal steps)"
         variants.append(Variant(f"r_{name}_steps", label, repeated, "reasoning", cells))
     return Study("rq2_data_efficiency", profile, {variant.name: variant for variant in variants})

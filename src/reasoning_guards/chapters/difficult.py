@@ -34,7 +34,11 @@ def rq6_difficult_samples(profile: Profile) -> Study:
         ),
         Variant(
             "continual_random", "R (full), random again",
-            refined(full, second.model_copy(update={"chosen": "random"})), "reasoning", cells,
+            refined(
+                guards(fewer(profile), traced(profile)),
+                second.model_copy(update={"chosen": "random"}),
+            ),
+            "reasoning", cells,
         ),
         Variant(
             "dpo", "R (full), DPO",

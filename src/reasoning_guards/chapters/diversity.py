@@ -1,12 +1,9 @@
 """RQ5's study: few examples, seen many times."""
 
 from reasoning_guards.chapters import benchmarks
-from reasoning_guards.chapters.arms import changed, equal_steps, fewer, guards, traced
+from reasoning_guards.chapters.arms import changed, equal_steps, fewer, guards, repeating, traced
 from reasoning_guards.params import Profile
 from reasoning_guards.study import Study, Variant
-
-SHARES = (0.1, 0.2, 0.5)
-"""Of the epochs of a guard that repeats its examples, after which it is asked as well."""
 
 
 def rq5_sample_diversity(profile: Profile) -> Study:
@@ -18,9 +15,9 @@ def rq5_sample_diversity(profile: Profile) -> Study:
     cells = benchmarks.scored(profile)
     few, full = fewer(profile), traced(profile)
     smallest, largest = profile.sizes[0], profile.sizes[-1]
-    epochs = equal_steps(profile, smallest).epochs_reasoning
-    kept = tuple(sorted({round(epochs * share) for share in SHARES} - {0, epochs}))
-    repeated = guards(equal_steps(profile, smallest), full, kept_epochs=kept)
+    repeated = repeating(profile, smallest)
+    one = repeated[profile.seeds[0]]
+    epochs, kept = one.sft.epochs, one.kept_epochs
     first = {seed: repeated[seed] for seed in few.seeds}
     once = guards(changed(profile, n_train=smallest), full)
     variants = [

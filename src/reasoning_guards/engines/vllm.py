@@ -14,6 +14,9 @@ from reasoning_guards.resources import Resources
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+# As many threads as OMP_NUM_THREADS says, on any core. By itself vLLM ties them to cores and leaves
+# one idle; engines side by side would all be tied to the same ones.
+os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
 
 
 def settings(max_length: int, resources: Resources, precision: Precision) -> dict[str, Any]:
@@ -77,6 +80,7 @@ class VLLMEngine:
                     max_tokens=decoding.max_new_tokens,
                     stop_token_ids=self.ends,
                     seed=request.seed(decoding),
+                    detokenize=False,  # token by token; an answer is decoded once it is whole
                 )
                 for request in ordered
             ],
