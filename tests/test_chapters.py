@@ -6,6 +6,7 @@ import pytest
 
 from reasoning_guards import chapters, claims, params
 from reasoning_guards.chapters import arms, data_efficiency, diversity, grpo
+from reasoning_guards.errors import UserError
 from reasoning_guards.params import TRIED, Profile
 from reasoning_guards.recipes import Recipe
 from reasoning_guards.training import data
@@ -127,6 +128,21 @@ def test_the_repeating_guard_is_asked_on_its_way_and_trained_once():
     once = {study.variants[name].guards[0] for name in places.values()}
     assert len(once) == 1
     assert {value.epoch for value in study.generations(list(places.values()))} == {5, 10, 25, None}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "misspelt", "said"),
+    [
+        ("train_set", "synthetic/medow", "did you mean 'synthetic/meadow'"),
+        ("other_train_set", "synthetic/orchad", "did you mean 'synthetic/orchard'"),
+        ("dialogues", "synthetic/lane", "did you mean 'synthetic/lanes'"),
+        ("teacher", "ruel", "set `teacher` to 'rule'"),
+    ],
+)
+def test_a_misspelt_name_is_refused_when_studies_are_put_together(parameter, misspelt, said):
+    profile = EMBEDDED.model_copy(update={parameter: misspelt})
+    with pytest.raises(UserError, match=said):
+        chapters.studies(profile)
 
 
 @pytest.mark.parametrize("profile", [HUB, EMBEDDED], ids=["hub", "embedded"])

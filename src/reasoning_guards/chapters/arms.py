@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from reasoning_guards import backbones
+from reasoning_guards import backbones, datasets
 from reasoning_guards.chapters import benchmarks
 from reasoning_guards.params import Profile
 from reasoning_guards.recipes import SFT, Backbone, Decontamination, Mix, Recipe, TraceSpec
+from reasoning_guards.traces import require_teacher
 
 KEPT_SHARES = (0.1, 0.2, 0.5)
 """Of the epochs of a guard that repeats few examples, after which its weights are kept as well."""
@@ -30,8 +31,12 @@ def backbones_by_seed(profile: Profile) -> dict[int, Backbone]:
 
 
 def traced(profile: Profile, sentences: int | None = None) -> TraceSpec:
-    """Traces of the profile's teacher, full or of so many sentences."""
-    return TraceSpec(teacher=profile.teacher, sentences=sentences)
+    """Traces of the profile's teacher, full or of so many sentences.
+
+    Raises:
+        traces.UnknownTeacherError: if there is none of that name.
+    """
+    return TraceSpec(teacher=require_teacher(profile.teacher), sentences=sentences)
 
 
 def changed(profile: Profile, **fields: object) -> Profile:
@@ -127,7 +132,7 @@ def guards(
 
 def _mix(profile: Profile, seed: int) -> Mix:
     return Mix(
-        dataset=profile.dialogues,
+        dataset=datasets.require(profile.dialogues),
         examples=profile.n_dialogues,
         seed=seed,
         revision=benchmarks.revision(profile, profile.dialogues),

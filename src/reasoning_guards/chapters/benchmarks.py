@@ -121,5 +121,9 @@ def own_cells(profile: Profile) -> tuple[Cell, ...]:
 
 
 def set_name(given: str) -> str:
-    """A set's name in values: that of its content, for a set of your own."""
-    return own.adopt(Path(given)) if own.is_file(given) else given
+    """A set's name in values: that of its content, for a set of your own.
+
+    Raises:
+        datasets.UnknownDatasetError, own.OwnSetError: if there is none of that name.
+    """
+    return own.adopt(Path(given)) if own.is_file(given) else datasets.require(given)

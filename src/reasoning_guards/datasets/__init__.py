@@ -91,6 +91,19 @@ class NoPolicyError(UserError):
     """A set without a taxonomy of its own was asked for without one."""
 
 
+def require(name: str) -> str:
+    """The name, if it is one that `load` takes.
+
+    Raises:
+        UnknownDatasetError: naming the nearest one there is.
+    """
+    known = [*_HUB_SETS, *_WITH_POLICIES, *corpora.SETS]
+    if name in known or name.startswith(own.PREFIX):
+        return name
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+    raise UnknownDatasetError(f"There is no dataset {name!r}: did you mean {nearest!r}?")
+
+
 def hub_id(name: str) -> str | None:
     """The hub's id of a set, which for a suite's part is the suite's; None if it is none of these.
 
@@ -161,10 +174,7 @@ def load(
     options = _options(name, reading)
     if name in _WITH_POLICIES:
         return tuple(_WITH_POLICIES[name](split, task, revision, **options))
-    if name not in _HUB_SETS:
-        known = [*_HUB_SETS, *_WITH_POLICIES, *corpora.SETS]
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-        raise UnknownDatasetError(f"There is no dataset {name!r}: did you mean {nearest!r}?")
+    require(name)
     if policy is None:
         if name not in _OWN_POLICY:
             raise NoPolicyError(

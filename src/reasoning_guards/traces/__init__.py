@@ -21,6 +21,20 @@ class NoTracesError(UserError):
     """Reasoning guards are to be trained on a set for which there are no traces."""
 
 
+def require_teacher(name: str) -> str:
+    """The name, if it is that of a teacher.
+
+    Raises:
+        UnknownTeacherError: if this package does not have one of that name.
+    """
+    if name in ("rule", "own", *released_traces.TEACHERS) or name.startswith(releases.PREFIX):
+        return name
+    raise UnknownTeacherError(
+        f"The teacher {name!r} has no traces: set `teacher` to 'rule' in the embedded world, to "
+        f"'own' for a set of your own, and to one of {_RELEASED} for hub sets."
+    )
+
+
 def require(spec: TraceSpec, train_set: str) -> None:
     """Refuse what `write` could not give, before anything is loaded or trained.
 
@@ -30,6 +44,7 @@ def require(spec: TraceSpec, train_set: str) -> None:
         own.OwnSetError: for a set of your own that names no column for traces of that length.
         UnknownTeacherError: if the spec names a teacher this package does not have.
     """
+    require_teacher(spec.teacher)
     if spec.teacher == "rule":
         if train_set not in corpora.SETS:
             raise NoTracesError(
@@ -47,11 +62,6 @@ def require(spec: TraceSpec, train_set: str) -> None:
                 f"of {_RELEASED} for hub sets."
             )
         own.trace_column(train_set, spec.sentences)
-    elif spec.teacher not in released_traces.TEACHERS:
-        raise UnknownTeacherError(
-            f"The teacher {spec.teacher!r} has no traces: set `teacher` to 'rule' in the embedded "
-            f"world, to 'own' for a set of your own, and to one of {_RELEASED} for hub sets."
-        )
     elif train_set not in released_traces.TRAINING_SETS:
         raise NoTracesError(
             f"There are no reasoning traces of {spec.teacher} for {train_set}, so no reasoning "
@@ -96,11 +106,8 @@ def _real(spec: TraceSpec, examples: list[Example]) -> list[str | None]:
         return releases.traces(spec.teacher, spec.sentences, examples)
     if spec.teacher == "own":
         return own.traces(spec.sentences, examples)
-    if spec.teacher == "rule":
-        return [rule_teacher.trace(example, spec.sentences) for example in examples]
-    raise UnknownTeacherError(
-        f"The teacher {spec.teacher!r} has no traces: the teachers are 'rule', 'own', {_RELEASED}."
-    )
+    require_teacher(spec.teacher)
+    return [rule_teacher.trace(example, spec.sentences) for example in examples]
 
 
 def _shuffled(traces: list[str], rng: random.Random) -> list[str]:
