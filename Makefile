@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := book
 
 # The environment, made anew whenever its pins change. Packages are compiled as they are imported: to
-# compile all of them takes as long as to install them.
+# compile all of them takes nearly as long as all else.
 .venv/made: constraints/cpu.txt pyproject.toml
 	@echo "Making the environment in .venv (two to four minutes) ..."
 	@rm -rf .venv
