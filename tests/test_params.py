@@ -50,6 +50,7 @@ def test_a_name_that_is_no_text_is_unknown():
         ("seeds", [-1], "greater than or equal to 0"),
         ("seeds", [3, 3], "each seed should be there once"),
         ("grpo_betas", [0, 0.0], "each value should be there once"),
+        ("budgets", [2, 5], "1 should be among them"),
         ("grpo_groups", [1], "greater than or equal to 2"),
         ("learning_rate_reasoning", 2, "less than 1"),
         ("learning_rate_reasoning", "fast", "valid number"),

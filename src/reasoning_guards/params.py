@@ -56,7 +56,7 @@ class Profile(BaseModel):
         benchmarks: YAML files of sets of your own that guards are scored on as well.
         n_train: examples trained on, or None for the whole training split.
         sizes: in place of the paper's 500, 1000, 2500 and 5000 examples (§5.2).
-        budgets: sentences that a trace may have, beside full ones (§5.3).
+        budgets: sentences that a trace may have, beside full ones (§5.3); one is among them.
         subset: whether smaller subsets are heads of larger ones, or drawn anew for each size.
         stratified: whether each subset has the whole split's shares of labels.
         overlapping: whether training examples that overlap with a benchmark are kept, or exact
@@ -259,6 +259,13 @@ class Profile(BaseModel):
         if numbers != sorted(set(numbers)):
             raise ValueError("each number should be greater than the one before it")
         return numbers
+
+    @field_validator("budgets")
+    @classmethod
+    def _one_sentence_is_among_them(cls, budgets: list[int]) -> list[int]:
+        if 1 not in budgets:
+            raise ValueError("1 should be among them, which the claims on budgets are about")
+        return budgets
 
     @model_validator(mode="after")
     def _values_fit_together(self) -> "Profile":
