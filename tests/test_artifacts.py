@@ -52,7 +52,7 @@ WITHOUT_TRACES = {(name, step) for name, step in TRAINED if name in ("nr", "null
         ({"n_train": 641}, TRAINED),
         ({"epochs_reasoning": 7}, TRAINED - WITHOUT_TRACES),
         ({"epochs_non_reasoning": 7}, WITHOUT_TRACES),
-        ({"teacher": "other"}, TRAINED - WITHOUT_TRACES),
+        ({"teacher": "own"}, TRAINED - WITHOUT_TRACES),
         ({"eval_examples": 41}, ANSWERS),
         ({"temperature": 0.6}, ANSWERS),
         ({"max_new_tokens_non_reasoning": 17}, {("nr", "answers"), ("null_nr", "answers")}),
