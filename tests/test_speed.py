@@ -78,21 +78,10 @@ def test_prompts_are_about_as_long_as_asked_for_and_begin_alike():
     texts = work.examples(TINY)
     assert len(set(texts)) == TINY.prompts
     lengths = [len(text.split()) for text in texts]
-    assert 0.7 * TINY.tokens <= min(lengths)
+    assert 0.8 * TINY.tokens <= min(lengths)
     assert max(lengths) < TINY.tokens
     assert len({text[:2000] for text in texts}) == 1
     assert "think" in texts[0]
-
-
-def test_three_tenths_of_a_prompt_are_what_is_judged_as_with_published_rows():
-    texts = [text.split() for text in work.examples(Size(prompts=4))]
-    ends = [texts, [words[::-1] for words in texts]]
-    first, last = (
-        next(n for n, words in enumerate(zip(*end, strict=False)) if len(set(words)) > 1)
-        for end in ends
-    )
-    for words in texts:
-        assert 0.28 < 1 - (first + last) / len(words) < 0.34
 
 
 @pytest.mark.slow

@@ -23,8 +23,7 @@ class Size(BaseModel):
         prompts, tokens: how many prompts, and of about how many tokens each.
         generations, written: answers to each, and tokens of an answer.
         verdict: tokens of an answer that is a verdict alone.
-        width, layers, vocabulary: of the model; its MLP is 2.75 times as wide, and four heads share
-            their keys, as in Llama 3.1.
+        width, layers, vocabulary: of the model; its MLP is 2.75 times as wide.
         lessons: sequences of a training.
         growth: samples of three runs, each four times as many as before.
     """
@@ -50,16 +49,12 @@ class Size(BaseModel):
 
 
 def examples(size: Size) -> list[str]:
-    """H.3's prompts under one taxonomy, which is all those of the package, one below the other.
+    """H.3's prompts under one taxonomy, which is four of the package, one below the other.
 
-    They judge texts of the embedded world, as many as make the prompt's length. At the default
-    size these are three tenths of it, as they are of H.3's prompts for the rows of OpenAI
-    moderation, SimpleSafetyTests and JailbreakBench under the taxonomy of WildGuardMix: 96 words
-    on average, beside 217 that are the same for all.
+    They judge texts of the embedded world, as many as make the prompt's length.
     """
-    taxonomy = Policy(
-        name="all", text="\n".join(policies.load(name).text for name in policies.names())
-    )
+    names = ("wildguardmix", "aegis2", *(f"dynaguardrail-{part}" for part in ("safety", "tax")))
+    taxonomy = Policy(name="all", text="\n".join(policies.load(name).text for name in names))
     texts = cycle(datasets.load("synthetic/meadow", "train", None))
     found = []
     for number in range(size.prompts):
@@ -70,7 +65,7 @@ def examples(size: Size) -> list[str]:
                 response=answered, prompt_harmful=False,
             )  # fmt: skip
             text = prompts.guard_prompt(example, "reasoning", "paper")
-            if len(text.split()) >= 0.7 * size.tokens:  # words; punctuation makes up the rest
+            if len(text.split()) >= 0.8 * size.tokens:  # words; punctuation makes up the rest
                 break
             more = next(texts)
             asked, answered = f"{asked} {more.prompt}", f"{answered} {more.response or ''}"
@@ -106,7 +101,7 @@ def build(size: Size, folder: Path) -> None:
         intermediate_size=11 * size.width // 4,
         num_hidden_layers=size.layers,
         num_attention_heads=size.width // 64 or 1,
-        num_key_value_heads=size.width // 256 or 1,
+        num_key_value_heads=size.width // 128 or 1,
         head_dim=64,
         max_position_embeddings=size.context,
         bos_token_id=words.bos_token_id,
